@@ -1,0 +1,66 @@
+# Everything a contributor types. Each target sets up .venv by itself on first use; a second call starts at once.
+
+PYTHON ?= python3
+JOBS   ?= 2
+BIN    := .venv/bin
+PIP    := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
+READY  := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: run test check bench serve docs clean lock help
+
+run: $(READY)  ## Load the example company and work on a goal (data in .dirigent)
+	@$(BIN)/dirigent import examples/wholesaler --org org_123
+	@$(BIN)/dirigent goal run examples/goals/revive_pipeline.json
+
+test: $(READY)  ## Run every test (JOBS=2 processes)
+	@$(BIN)/python -m pytest -q -n $(JOBS)
+
+check: $(READY)  ## Format, lint, types, import contracts, size ratchet
+	@echo "format ..."; $(BIN)/ruff format --check --quiet .
+	@echo "lint ..."; $(BIN)/ruff check --quiet .
+	@echo "types ..."; $(BIN)/mypy --no-error-summary
+	@echo "import contracts ..."; $(BIN)/lint-imports --no-logo
+	@echo "ratchet ..."; $(BIN)/python -m pytest -q tests/house
+
+bench: $(READY)  ## Measure, and print the figures
+	@$(BIN)/python -m benchmarks
+
+serve: $(READY)  ## Start the HTTP server and the console
+	@$(BIN)/dirigent serve
+
+docs: $(READY)  ## Check every code block and link in the documents
+	@$(BIN)/python -m pytest -q tests/docs
+
+lock:  ## Work out requirements.lock anew from pyproject.toml
+	@echo "setting up .venv-lock ..."
+	@test -x .venv-lock/bin/uv || { $(PYTHON) -m venv .venv-lock && \
+		.venv-lock/bin/python -m pip --quiet --quiet --disable-pip-version-check install "uv==0.13.8"; }
+	@echo "resolving ..."
+	@.venv-lock/bin/uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \
+		--fork-strategy fewest --generate-hashes --no-emit-index-url --no-annotate \
+		--custom-compile-command "make lock" --output-file requirements.lock
+	@echo "requirements.lock: $$(grep -c == requirements.lock) packages"
+
+clean:  ## Remove the environments, caches and builds (never .dirigent: that is data)
+	rm -rf .venv .venv-lock dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-7s %s\n", $$1, $$2}'
+
+# A changed lock builds the environment anew, so that nothing it dropped lingers; a changed pyproject.toml
+# only refreshes the entry points.
+.venv/.locked: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Dirigent needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "setting up .venv ..."
+	@$(PYTHON) -m venv --clear .venv
+	@echo "installing the locked packages (once; a minute or so) ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@touch $@
+
+$(READY): .venv/.locked pyproject.toml
+	@echo "installing dirigent ..."
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
