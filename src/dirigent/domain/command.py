@@ -1,0 +1,50 @@
+"""What the machine asks its driver to do. Imperative, frozen. Every command stays outstanding until
+the event that answers it; a driver that starts anew asks for the outstanding ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from dirigent.domain.event import Event
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Base of all commands."""
+
+
+class RecordEvent(Command, frozen=True, kw_only=True, tag=True):
+    """Append an event that the machine itself decided, then apply it."""
+
+    event: Event
+
+
+class InvokeAction(Command, frozen=True, kw_only=True, tag=True):
+    """Take an action through the dispatcher. `approved` is the payload hash a person approved."""
+
+    step: str
+    attempt: int
+    agent: str
+    action: str
+    inputs: dict[str, Any]
+    timeout_ms: int = 0
+    approved: str = ""
+    started: bool = False
+
+
+class StartTimer(Command, frozen=True, kw_only=True, tag=True):
+    """Wake the execution when the time has come."""
+
+    timer: str
+    due: int
+
+
+class StartChild(Command, frozen=True, kw_only=True, tag=True):
+    """Start an execution for a step, or find it when it is there already."""
+
+    step: str
+    child: str
+    workflow: str
+    definition: dict[str, Any] | None
+    input: dict[str, Any]

@@ -1,0 +1,274 @@
+"""What can happen to an execution. Past tense, frozen; `at` is milliseconds since the epoch, UTC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from dirigent.domain.policy import Finding
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why something failed: a stable code, a sentence, and whether another try may help."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    rules: tuple[str, ...] = ()
+
+
+class Passport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an execution carries through every call: whose it is and what it may do.
+
+    `plan` is the approved envelope: the `agent.action` pairs it may call; empty means any.
+    `budget` is the most it and its children may spend; None means no bound of its own.
+    """
+
+    tenant: str
+    actor: str
+    autonomy: str = "L1"
+    budget: float | None = None
+    plan: tuple[str, ...] = ()
+    root: str = ""
+    depth: int = 0
+    correlation: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    """Base of all events."""
+
+    at: int
+
+
+class ExecutionStarted(Event, frozen=True, kw_only=True, tag=True):
+    """An execution was accepted. `definition` is the content hash it stays on."""
+
+    execution_id: str
+    workflow: str
+    definition: str
+    input: dict[str, Any]
+    passport: Passport
+    trigger: str = "manual"
+    parent: str = ""
+    parent_step: str = ""
+    labels: dict[str, Any] = {}
+
+
+class DefinitionStored(Event, frozen=True, kw_only=True, tag=True):
+    """A version of a workflow was stored; the stream is its content hash."""
+
+    content_hash: str
+    definition: dict[str, Any]
+
+
+class ExecutionCompleted(Event, frozen=True, kw_only=True, tag=True):
+    """An execution came to its end. `status` is completed or partially_completed."""
+
+    status: str
+    output: Any = None
+
+
+class ExecutionFailed(Event, frozen=True, kw_only=True, tag=True):
+    """An execution ended without its result. `status` is failed, blocked or rejected."""
+
+    status: str
+    error: Failure
+    output: Any = None
+
+
+class CancelRequested(Event, frozen=True, kw_only=True, tag=True):
+    """A person asked to stop; nothing new starts from here on."""
+
+    actor: str
+    reason: str = ""
+
+
+class ExecutionCancelled(Event, frozen=True, kw_only=True, tag=True):
+    """An execution stopped because a person asked for it."""
+
+    reason: str = ""
+
+
+class StepStarted(Event, frozen=True, kw_only=True, tag=True):
+    """The dispatcher let an attempt through. For effects this is the durable intent.
+
+    `key` and `payload` (hash of the canonical inputs) are what the receiver will see; `verdict` and
+    `rules` are what the policies said; `reserved` is the cost set aside.
+    """
+
+    step: str
+    attempt: int
+    agent: str = ""
+    action: str = ""
+    risk: str = ""
+    effect: str = ""
+    verdict: str = "allow"
+    rules: tuple[str, ...] = ()
+    policy: str = ""
+    key: str = ""
+    payload: str = ""
+    reserved: float = 0.0
+
+
+class StepCompleted(Event, frozen=True, kw_only=True, tag=True):
+    """An attempt ended with its result; its effects are settled."""
+
+    step: str
+    attempt: int
+    output: Any = None
+    cost: float = 0.0
+    provider: str = ""
+    mode: str = ""
+
+
+class StepFailed(Event, frozen=True, kw_only=True, tag=True):
+    """An attempt ended without a result. The machine decides whether there is another."""
+
+    step: str
+    attempt: int
+    error: Failure
+
+
+class StepSkipped(Event, frozen=True, kw_only=True, tag=True):
+    """A step will not run, and why. `degrades` says that the run is the poorer for it."""
+
+    step: str
+    reason: str
+    degrades: bool = False
+
+
+class StepOutcomeUnknown(Event, frozen=True, kw_only=True, tag=True):
+    """Nobody knows whether an effect happened; a person has to say. It is never repeated by itself."""
+
+    step: str
+    attempt: int
+    key: str
+    payload: str = ""
+
+
+class StepOutcomeResolved(Event, frozen=True, kw_only=True, tag=True):
+    """A person said what became of an effect: `happened` with its output, or that it did not."""
+
+    step: str
+    attempt: int
+    happened: bool
+    actor: str
+    output: Any = None
+
+
+class FanOutStarted(Event, frozen=True, kw_only=True, tag=True):
+    """A `foreach` step knows its items."""
+
+    step: str
+    items: list[Any]
+
+
+class ApprovalRequested(Event, frozen=True, kw_only=True, tag=True):
+    """A person has to decide. `kind` is approval, hold (delivery is off) or step (an approval step)."""
+
+    step: str
+    attempt: int
+    approval_id: str
+    reason: str
+    kind: str
+    expires_at: int
+    agent: str = ""
+    action: str = ""
+    risk: str = ""
+    payload: str = ""
+    rules: tuple[str, ...] = ()
+    preview: dict[str, Any] = {}
+
+
+class ApprovalDecided(Event, frozen=True, kw_only=True, tag=True):
+    """A person decided, or time did: `decision` is approved, rejected or expired."""
+
+    step: str
+    approval_id: str
+    decision: str
+    actor: str
+    comment: str = ""
+    payload: str = ""
+
+
+class TimerFired(Event, frozen=True, kw_only=True, tag=True):
+    """The time of a timer has come. `timer` is `retry:<step>`, `wait:<step>` or `approval:<step>`."""
+
+    timer: str
+
+
+class ChildEnded(Event, frozen=True, kw_only=True, tag=True):
+    """An execution started by a step has ended, having spent so much."""
+
+    step: str
+    child: str
+    status: str
+    output: Any = None
+    error: Failure | None = None
+    spent: float = 0.0
+
+
+class CallStarted(Event, frozen=True, kw_only=True, tag=True):
+    """The dispatcher let an action through that a running action asked for. `call` is `<step>/<ordinal>`."""
+
+    call: str
+    step: str
+    attempt: int
+    agent: str
+    action: str
+    risk: str
+    effect: str
+    verdict: str = "allow"
+    rules: tuple[str, ...] = ()
+    policy: str = ""
+    key: str = ""
+    payload: str = ""
+    reserved: float = 0.0
+
+
+class CallEnded(Event, frozen=True, kw_only=True, tag=True):
+    """A call of a running action ended, with its output or its error."""
+
+    call: str
+    payload: str
+    output: Any = None
+    error: Failure | None = None
+    cost: float = 0.0
+
+
+class ActionRefused(Event, frozen=True, kw_only=True, tag=True):
+    """Something tried to act and was not let through."""
+
+    step: str
+    agent: str
+    action: str
+    rules: tuple[str, ...]
+    reason: str
+    findings: tuple[Finding, ...] = ()
+
+
+AnyEvent = (
+    ExecutionStarted
+    | DefinitionStored
+    | ExecutionCompleted
+    | ExecutionFailed
+    | CancelRequested
+    | ExecutionCancelled
+    | StepStarted
+    | StepCompleted
+    | StepFailed
+    | StepSkipped
+    | StepOutcomeUnknown
+    | StepOutcomeResolved
+    | FanOutStarted
+    | ApprovalRequested
+    | ApprovalDecided
+    | TimerFired
+    | ChildEnded
+    | CallStarted
+    | CallEnded
+    | ActionRefused
+)
+
+TERMINAL = (ExecutionCompleted, ExecutionFailed, ExecutionCancelled)

@@ -1,0 +1,40 @@
+"""How things are named: executions, keys of effects, approvals, children."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+GOAL_EXECUTION_PATTERN = re.compile(r"^are_exec_\d{8}_\d{6}_\d{5}$")
+
+
+def goal_execution_id(stamp: str, number: int) -> str:
+    """`are_exec_YYYYMMDD_HHMMSS_NNNNN`; `stamp` is the acceptance time in UTC as `YYYYMMDD_HHMMSS`."""
+    assert 0 <= number <= 99_999, "five digits number the goals of one second"
+    return f"are_exec_{stamp}_{number:05d}"
+
+
+def effect_key(tenant: str, execution_id: str, step: str, ordinal: int, action: str) -> str:
+    """The idempotency key of one effect.
+
+    It names the logical occurrence and never the attempt, so that a repeated attempt carries the
+    same key and a receiver that honours keys acts once.
+    """
+    parts = "\x1f".join((tenant, execution_id, step, str(ordinal), action))
+    return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def child_execution_id(parent_id: str, step: str) -> str:
+    """The id of the execution that a step of another execution starts; the same on every replay."""
+    return f"{parent_id}/{step}"
+
+
+def approval_id(execution_id: str, step: str, number: int) -> str:
+    """A short id for one request for a person's decision, unique by its execution, step and number."""
+    parts = "\x1f".join((execution_id, step, str(number)))
+    return "apr_" + hashlib.sha256(parts.encode()).hexdigest()[:12]
+
+
+def item_step(step: str, index: int) -> str:
+    """The name of one item of a `foreach` step."""
+    return f"{step}[{index}]"

@@ -1,0 +1,99 @@
+"""A workflow definition: immutable, hashed by content."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import msgspec
+
+from dirigent.domain.canonical import digest_of, plain
+
+
+class Kind(enum.StrEnum):
+    """What a step does."""
+
+    AGENT = "agent"
+    VALIDATION = "validation"
+    CONDITION = "condition"
+    TRANSFORM = "transform"
+    APPROVAL = "approval"
+    WAIT = "wait"
+    SUBWORKFLOW = "subworkflow"
+
+
+class FlowType(enum.StrEnum):
+    """How missing connections are read: one after the other, or all at once."""
+
+    SEQUENTIAL = "sequential"
+    PARALLEL = "parallel"
+    CONDITIONAL = "conditional"
+    EVENT_DRIVEN = "event_driven"
+    HYBRID = "hybrid"
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How often a step is tried, the first time included, and how long it waits in between.
+
+    The wait before attempt n+1 is `initial_ms * backoff_factor ** (n - 1)`, at most `max_ms`, spread
+    by up to `jitter` of itself.
+    """
+
+    max_attempts: int = 1
+    initial_ms: int = 1000
+    backoff_factor: float = 2.0
+    max_ms: int = 60_000
+    jitter: float = 0.1
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One node of a definition.
+
+    `parameters` may hold expressions as `${ ... }`. `foreach` is an expression that gives a list; the
+    step then runs once per item, at most `max_parallel` at once. `on_error` is `fail` or `continue`:
+    with `continue` a failure counts as an empty output and the run ends partially completed.
+    `ends_as` is the status a failure of this step gives the run. `workflow` names a workflow or is an
+    expression that gives a definition.
+    """
+
+    id: str
+    kind: Kind
+    agent: str = ""
+    action: str = ""
+    parameters: dict[str, Any] = {}
+    conditions: tuple[str, ...] = ()
+    when: str = ""
+    foreach: str = ""
+    max_parallel: int = 16
+    timeout_ms: int = 0
+    retry: Retry = Retry()
+    on_error: str = "fail"
+    ends_as: str = "failed"
+    workflow: str = ""
+    wait_ms: int = 0
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A way from one step to another. `on` is success, error, true or false."""
+
+    source: str
+    target: str
+    condition: str = ""
+    on: str = ""
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A whole workflow. `output` maps names to expressions; empty gives the last steps' outputs."""
+
+    name: str
+    type: FlowType = FlowType.SEQUENTIAL
+    description: str = ""
+    steps: tuple[Step, ...] = ()
+    connections: tuple[Connection, ...] = ()
+    triggers: tuple[dict[str, Any], ...] = ()
+    output: dict[str, Any] = {}
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over the canonical form; names this version for ever."""
+        return digest_of(plain(self))
