@@ -1,0 +1,191 @@
+"""How a step begins, by its kind: what the machine decides itself, and what it asks its driver for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dirigent.domain.command import InvokeAction, RecordEvent, StartChild, StartTimer
+from dirigent.domain.errors import ExpressionError
+from dirigent.domain.event import (
+    ApprovalRequested,
+    Event,
+    FanOutStarted,
+    StepCompleted,
+    StepFailed,
+    StepSkipped,
+)
+from dirigent.domain.event import Failure as FailureValue
+from dirigent.domain.ids import approval_id, child_execution_id
+from dirigent.domain.workflow import Kind
+from dirigent.interpreter.state import StepState, Turn
+from dirigent.interpreter.validation import violations
+
+APPROVAL_LIFE_MS = 24 * 3600 * 1000
+FANOUT_MAX = 10_000
+
+
+def begin(turn: Turn, step: str) -> None:
+    """Start a step whose ways in are decided; an expression that errs fails the step."""
+    node = turn.node_of(step)
+    state = turn.state.steps[step]
+    state.status = "running"
+    state.attempt = 1
+    try:
+        if not _is_wanted(turn, step):
+            record(turn, step, StepSkipped(at=turn.state.now, step=step, reason=f"when: {node.step.when}"))
+        elif node.foreach is not None and not state.parent:
+            _fan_out(turn, step)
+        else:
+            _BEGINNINGS[node.step.kind](turn, step)
+    except ExpressionError as error:
+        fail_now(turn, step, error.code, str(error))
+
+
+def _is_wanted(turn: Turn, step: str) -> bool:
+    """What `when` says. On a `foreach` step it is asked once; for each item if it reads the item."""
+    node = turn.node_of(step)
+    if node.when is None:
+        return True
+    of_item = node.foreach is not None and not node.when.names.isdisjoint({"item", "index"})
+    if of_item is not bool(turn.state.steps[step].parent):
+        return True
+    return node.when.holds(turn.scope(node.when.names, step=step))
+
+
+def record(turn: Turn, step: str, event: Event) -> None:
+    """Ask the driver to append an event that the machine decided about a step."""
+    turn.order(f"step:{step}", RecordEvent(event=event))
+
+
+def fail_now(turn: Turn, step: str, code: str, message: str) -> None:
+    """The step fails without having been tried."""
+    attempt = turn.state.steps[step].attempt
+    error = FailureValue(code=code, message=message)
+    record(turn, step, StepFailed(at=turn.state.now, step=step, attempt=attempt, error=error))
+
+
+def invoke(turn: Turn, step: str) -> None:
+    """Ask for one attempt of a step's action with the inputs it began with."""
+    node = turn.node_of(step)
+    state = turn.state.steps[step]
+    assert state.inputs is not None, "inputs are set when the step begins"
+    state.started = False
+    turn.order(
+        f"step:{step}",
+        InvokeAction(
+            step=step,
+            attempt=state.attempt,
+            agent=node.step.agent,
+            action=node.step.action,
+            inputs=state.inputs,
+            timeout_ms=node.step.timeout_ms,
+            approved=state.approved,
+        ),
+    )
+
+
+def _begin_agent(turn: Turn, step: str) -> None:
+    turn.state.steps[step].inputs = _parameters(turn, step)
+    invoke(turn, step)
+
+
+def _begin_condition(turn: Turn, step: str) -> None:
+    node = turn.node_of(step)
+    result = all(condition.holds(turn.scope(condition.names, step=step)) for condition in node.conditions)
+    _complete(turn, step, {"result": result})
+
+
+def _begin_validation(turn: Turn, step: str) -> None:
+    node = turn.node_of(step)
+    found = violations(node, turn.scope(node.names, step=step))
+    if found:
+        code, message = found
+        fail_now(turn, step, code, message)
+    else:
+        _complete(turn, step, {"valid": True})
+
+
+def _begin_transform(turn: Turn, step: str) -> None:
+    _complete(turn, step, _parameters(turn, step))
+
+
+def _begin_approval(turn: Turn, step: str) -> None:
+    state = turn.state.steps[step]
+    preview = _parameters(turn, step)
+    life_ms = turn.node_of(step).step.timeout_ms or APPROVAL_LIFE_MS
+    state.approvals += 1
+    record(
+        turn,
+        step,
+        ApprovalRequested(
+            at=turn.state.now,
+            step=step,
+            attempt=state.attempt,
+            approval_id=approval_id(turn.state.execution_id, step, state.approvals),
+            reason=str(preview.get("reason", "the workflow asks for a decision")),
+            kind="step",
+            expires_at=turn.state.now + life_ms,
+            preview=preview,
+        ),
+    )
+
+
+def _begin_wait(turn: Turn, step: str) -> None:
+    turn.state.steps[step].status = "waiting"
+    due = turn.state.now + turn.node_of(step).step.wait_ms
+    turn.order(f"timer:wait:{step}", StartTimer(timer=f"wait:{step}", due=due))
+
+
+def _begin_subworkflow(turn: Turn, step: str) -> None:
+    node = turn.node_of(step)
+    definition = None
+    if node.workflow is not None:
+        definition = node.workflow.evaluate(turn.scope(node.workflow.names, step=step))
+        if not isinstance(definition, dict):
+            raise ExpressionError(
+                f"workflow of {step} gave {definition!r:.80}.", fix="It must give a definition."
+            )
+    turn.order(
+        f"step:{step}",
+        StartChild(
+            step=step,
+            child=child_execution_id(turn.state.execution_id, step),
+            workflow="" if definition is not None else node.step.workflow,
+            definition=definition,
+            input=_parameters(turn, step),
+        ),
+    )
+
+
+def _fan_out(turn: Turn, step: str) -> None:
+    node = turn.node_of(step)
+    assert node.foreach is not None, "only foreach steps fan out"
+    items = node.foreach.evaluate(turn.scope(node.foreach.names))
+    if not isinstance(items, list):
+        raise ExpressionError(f"foreach of {step} gave {type(items).__name__}.", fix="It must give a list.")
+    if len(items) > FANOUT_MAX:
+        raise ExpressionError(f"foreach of {step} gave {len(items)} items.", fix=f"At most {FANOUT_MAX}.")
+    record(turn, step, FanOutStarted(at=turn.state.now, step=step, items=items))
+
+
+def _parameters(turn: Turn, step: str) -> dict[str, Any]:
+    node = turn.node_of(step)
+    rendered: dict[str, Any] = node.parameters(turn.scope(node.names, step=step))
+    return rendered
+
+
+def _complete(turn: Turn, step: str, output: Any) -> None:
+    state: StepState = turn.state.steps[step]
+    record(turn, step, StepCompleted(at=turn.state.now, step=step, attempt=state.attempt, output=output))
+
+
+_BEGINNINGS: dict[Kind, Callable[[Turn, str], None]] = {
+    Kind.AGENT: _begin_agent,
+    Kind.VALIDATION: _begin_validation,
+    Kind.CONDITION: _begin_condition,
+    Kind.TRANSFORM: _begin_transform,
+    Kind.APPROVAL: _begin_approval,
+    Kind.WAIT: _begin_wait,
+    Kind.SUBWORKFLOW: _begin_subworkflow,
+}

@@ -1,0 +1,46 @@
+"""Executions that a step starts, and calls that a running action makes."""
+
+from __future__ import annotations
+
+from dirigent.domain.event import CallEnded, CallStarted, ChildEnded, Failure
+from dirigent.interpreter import routing
+from dirigent.interpreter.state import Turn
+
+SUCCEEDED = frozenset({"completed", "partially_completed"})
+HANDED_ON = frozenset({"blocked", "rejected"})
+
+
+def child_ended(turn: Turn, event: ChildEnded) -> None:
+    """The child's end is the end of the step that started it."""
+    turn.answered(f"step:{event.step}")
+    turn.state.spent += event.spent
+    if event.status in SUCCEEDED:
+        turn.state.degraded = turn.state.degraded or event.status == "partially_completed"
+        routing.succeed(turn, event.step, event.output)
+        return
+    error = event.error or Failure(
+        code="child_" + event.status, message=f"{event.child} ended {event.status}"
+    )
+    routing.fail(turn, event.step, error, status=event.status if event.status in HANDED_ON else "")
+
+
+def call_started(turn: Turn, event: CallStarted) -> None:
+    """Remember the intent: if no end follows, nobody knows whether it happened."""
+    _remember(turn, event.step, event)
+
+
+def call_ended(turn: Turn, event: CallEnded) -> None:
+    """Remember the result, so that a repeated attempt of the caller does not repeat the call."""
+    _remember(turn, caller_of(event.call), event)
+    turn.state.spent += event.cost
+
+
+def caller_of(call: str) -> str:
+    """The step whose action asked for a call: `<step>/<ordinal>` names it."""
+    return call.rpartition("/")[0]
+
+
+def _remember(turn: Turn, step: str, event: CallStarted | CallEnded) -> None:
+    if event.call not in turn.state.calls:
+        turn.state.steps[step].calls.append(event.call)
+    turn.state.calls[event.call] = event

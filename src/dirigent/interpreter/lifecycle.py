@@ -1,0 +1,58 @@
+"""Start, cancel and end of an execution."""
+
+from __future__ import annotations
+
+from dirigent.domain.command import RecordEvent
+from dirigent.domain.event import (
+    CancelRequested,
+    ExecutionCancelled,
+    ExecutionCompleted,
+    ExecutionFailed,
+    ExecutionStarted,
+)
+from dirigent.interpreter.beginning import begin
+from dirigent.interpreter.state import StepState, Turn
+
+
+def execution_started(turn: Turn, event: ExecutionStarted) -> None:
+    """Take in whose execution this is and begin every step that has no way in."""
+    state = turn.state
+    state.execution_id, state.workflow = event.execution_id, event.workflow
+    state.passport, state.input, state.labels = event.passport, event.input, event.labels
+    state.parent, state.parent_step, state.trigger = event.parent, event.parent_step, event.trigger
+    state.status, state.started_at = "running", event.at
+    state.steps = {name: StepState(undecided=node.incoming) for name, node in turn.graph.nodes.items()}
+    state.remaining = len(state.steps)
+    for step in turn.graph.roots:
+        begin(turn, step)
+
+
+def cancel_requested(turn: Turn, event: CancelRequested) -> None:
+    """Nothing that is outstanding will be done; the execution ends as cancelled."""
+    turn.state.status = "cancelling"
+    turn.state.outstanding.clear()
+    turn.order("end", RecordEvent(event=ExecutionCancelled(at=event.at, reason=event.reason)))
+
+
+def execution_completed(turn: Turn, event: ExecutionCompleted) -> None:
+    """The run has its result."""
+    turn.state.output = event.output
+    _end(turn, event.status, event.at)
+
+
+def execution_failed(turn: Turn, event: ExecutionFailed) -> None:
+    """The run ends without its result."""
+    turn.state.output = event.output
+    turn.state.failure = event.error
+    _end(turn, event.status, event.at)
+
+
+def execution_cancelled(turn: Turn, event: ExecutionCancelled) -> None:
+    """The run was stopped by a person."""
+    _end(turn, "cancelled", event.at)
+
+
+def _end(turn: Turn, status: str, at: int) -> None:
+    turn.state.status = status
+    turn.state.ended_at = at
+    turn.state.outstanding.clear()

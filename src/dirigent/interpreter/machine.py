@@ -1,0 +1,138 @@
+"""The machine: one event in, commands out. Deterministic; knows no clock, no disk, no chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dirigent.domain.command import Command
+from dirigent.domain.errors import IllegalTransition
+from dirigent.domain.event import (
+    ActionRefused,
+    ApprovalDecided,
+    ApprovalRequested,
+    CallEnded,
+    CallStarted,
+    CancelRequested,
+    ChildEnded,
+    Event,
+    ExecutionCancelled,
+    ExecutionCompleted,
+    ExecutionFailed,
+    ExecutionStarted,
+    FanOutStarted,
+    StepCompleted,
+    StepFailed,
+    StepOutcomeResolved,
+    StepOutcomeUnknown,
+    StepSkipped,
+    StepStarted,
+    TimerFired,
+)
+from dirigent.domain.workflow import Definition
+from dirigent.interpreter import approvals, children, fanout, lifecycle, steps, waits
+from dirigent.interpreter.graph import Graph, build_graph
+from dirigent.interpreter.state import State, Turn
+
+Handler = Callable[[Turn, Any], None]
+
+HANDLERS: dict[type[Event], Handler] = {
+    ExecutionStarted: lifecycle.execution_started,
+    CancelRequested: lifecycle.cancel_requested,
+    ExecutionCompleted: lifecycle.execution_completed,
+    ExecutionFailed: lifecycle.execution_failed,
+    ExecutionCancelled: lifecycle.execution_cancelled,
+    StepStarted: steps.step_started,
+    StepCompleted: steps.step_completed,
+    StepFailed: steps.step_failed,
+    StepSkipped: steps.step_skipped,
+    StepOutcomeUnknown: steps.step_outcome_unknown,
+    StepOutcomeResolved: steps.step_outcome_resolved,
+    ActionRefused: steps.action_refused,
+    FanOutStarted: fanout.fan_out_started,
+    ApprovalRequested: approvals.approval_requested,
+    ApprovalDecided: approvals.approval_decided,
+    TimerFired: waits.timer_fired,
+    ChildEnded: children.child_ended,
+    CallStarted: children.call_started,
+    CallEnded: children.call_ended,
+}
+
+
+class Machine:
+    """The state of one execution of one definition.
+
+    `apply` is the only way in. Replaying the events of a stream gives the same state and the same
+    commands in every process. `outstanding` are the commands that no event has answered yet: a driver
+    that takes over an execution carries on with them.
+    """
+
+    __slots__ = ("graph", "state")
+
+    def __init__(self, definition: Definition | Graph) -> None:
+        self.graph = definition if isinstance(definition, Graph) else build_graph(definition)
+        self.state = State()
+
+    def apply(self, event: Event) -> list[Command]:
+        """Take in one event; raises `IllegalTransition` where the state cannot take it."""
+        self._admit(event)
+        self.state.version += 1
+        self.state.now = event.at
+        turn = Turn(self.state, self.graph)
+        HANDLERS[type(event)](turn, event)
+        return turn.commands
+
+    @property
+    def outstanding(self) -> list[Command]:
+        """What is still to be done, in the order in which it was asked for."""
+        return list(self.state.outstanding.values())
+
+    def _admit(self, event: Event) -> None:
+        started = isinstance(event, ExecutionStarted)
+        possible = type(event) in HANDLERS and started is (self.state.version == 0) and not self.state.ended
+        if not possible or (self.state.status == "cancelling" and type(event) not in AFTER_CANCEL):
+            name = type(event).__name__
+            raise IllegalTransition(f"{name} cannot follow in an execution that is {self.state.status}.")
+        step = _step_of(event)
+        if step and step not in self.state.steps:
+            raise IllegalTransition(f"There is no step {step!r} in {self.state.execution_id}.")
+        _admit_step(self.state, event)
+
+
+AFTER_CANCEL = (CancelRequested, ExecutionCancelled)
+
+LIFECYCLE: dict[type[Event], frozenset[str]] = {
+    StepStarted: frozenset({"running"}),
+    StepCompleted: frozenset({"running"}),
+    StepFailed: frozenset({"running"}),
+    StepSkipped: frozenset({"pending", "running"}),
+    StepOutcomeUnknown: frozenset({"running"}),
+    StepOutcomeResolved: frozenset({"outcome_unknown"}),
+    ApprovalRequested: frozenset({"running"}),
+    ApprovalDecided: frozenset({"waiting"}),
+    FanOutStarted: frozenset({"running"}),
+    ChildEnded: frozenset({"running"}),
+}
+
+
+def _step_of(event: Event) -> str:
+    if isinstance(event, CallEnded):
+        return children.caller_of(event.call) or event.call
+    return getattr(event, "step", "")
+
+
+def _admit_step(state: State, event: Event) -> None:
+    allowed = LIFECYCLE.get(type(event))
+    if allowed is None:
+        return
+    step: str = event.step  # type: ignore[attr-defined]  # every event in LIFECYCLE has one
+    status = state.steps[step].status
+    if status not in allowed:
+        name = type(event).__name__
+        raise IllegalTransition(f"{name} cannot follow: step {step!r} is {status}.")
+    attempt = getattr(event, "attempt", state.steps[step].attempt)
+    if attempt != state.steps[step].attempt:
+        name, current = type(event).__name__, state.steps[step].attempt
+        raise IllegalTransition(f"{name} of attempt {attempt}: step {step!r} is at attempt {current}.")
+    if isinstance(event, ApprovalDecided) and event.approval_id != state.steps[step].approval:
+        raise IllegalTransition(f"Approval {event.approval_id} is not the one that step {step!r} waits for.")

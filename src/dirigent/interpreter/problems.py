@@ -1,0 +1,146 @@
+"""What can be wrong with a definition: stable codes, and findings with their place in the file."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from dirigent.domain.errors import InvalidDefinition
+
+Path: TypeAlias = tuple[str | int, ...]
+
+SHOWN_MAX = 100  # problems told in full; those behind them are counted
+_NEAR_MAX = 200  # names looked at to find near ones
+_VALUE_LENGTH = 60
+
+CODES: dict[str, str] = {
+    "WF001": "The text is not YAML.",
+    "WF002": "The definition is too large.",
+    "WF003": "Anchors with aliases, tags and several documents are not read: they can hide what a file says.",
+    "WF004": "A key is written twice in one mapping; only one of them could count.",
+    "WF005": "The nesting is too deep.",
+    "WF006": "A key is not known here.",
+    "WF007": "A key that has to be there is missing.",
+    "WF008": "A value has the wrong type.",
+    "WF009": "A value or a number of things is outside its limits.",
+    "WF010": "A word is not one of those that may stand here.",
+    "WF011": "A name is not well formed.",
+    "WF012": "Two steps have the same id.",
+    "WF013": "A duration is not well formed: 250ms, 30s, 5m, 1h, 2d, or whole seconds.",
+    "WF014": "A key says nothing for a step of this type.",
+    "WF015": "Two keys say the same thing, or exclude each other.",
+    "WF016": "A connection names a step that does not exist.",
+    "WF017": "The connections run in a circle; such a workflow would never begin or never end.",
+    "WF018": "An expression is not valid CEL, or cannot give what is needed here.",
+    "WF019": "An expression reads a step that does not exist.",
+    "WF020": "An expression reads `item` or `index` where there is none.",
+    "WF021": "An operator contradicts its expression, or lacks a value.",
+    "WF022": "No agent of this name is registered.",
+    "WF023": "The agent has no action of this name.",
+}
+
+
+def explain(code: str) -> str:
+    """One sentence on what a code means; an unknown code gives an empty text."""
+    return CODES.get(code, "")
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding. `line` and `column` count from 1; they are 0 where a definition came as data."""
+
+    code: str
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+    expected: str
+    fix: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else f"{self.file}:{self.path or '.'}"
+        return f"{place} {self.code} {self.message} — expected {self.expected}; fix: {self.fix}"
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Line and column of a value, and of the key it stands under."""
+
+    line: int
+    column: int
+    key_line: int
+    key_column: int
+
+
+class Findings:
+    """Collects every problem of one definition."""
+
+    def __init__(self, file: str, places: Mapping[Path, Place] | None = None) -> None:
+        self.file = file
+        self.places: Mapping[Path, Place] = places or {}
+        self.problems: list[Problem] = []
+
+    def add(
+        self, code: str, path: Path, message: str, *, expected: str, fix: str, at_key: bool = False
+    ) -> None:
+        """Note a problem with the value at a path, or with the key above it."""
+        place = self._place(path)
+        line, column = (place.key_line, place.key_column) if at_key else (place.line, place.column)
+        self.add_at(code, line, column, message, expected=expected, fix=fix, path=path)
+
+    def add_at(
+        self, code: str, line: int, column: int, message: str, *, expected: str, fix: str, path: Path = ()
+    ) -> None:
+        """Note a problem with a place in the text."""
+        assert code in CODES, f"{code} is not in the table"
+        self.problems.append(
+            Problem(
+                code=code,
+                file=self.file,
+                line=line,
+                column=column,
+                path=written_path(path),
+                message=message,
+                expected=expected,
+                fix=fix,
+            )
+        )
+
+    def near(self, name: str, known: Iterable[str]) -> str:
+        """The nearest known name, or an empty text; not looked for when there is much to tell already."""
+        if len(self.problems) >= SHOWN_MAX:
+            return ""
+        similar = (other for other in known if abs(len(other) - len(name)) <= 4)
+        found = difflib.get_close_matches(name, itertools.islice(similar, _NEAR_MAX), n=1)
+        return found[0] if found else ""
+
+    def raise_if_any(self) -> None:
+        """Raise `InvalidDefinition` with every problem, in the order of the file."""
+        if self.problems:
+            ordered = sorted(self.problems, key=lambda problem: (problem.line, problem.column))
+            lines = [str(problem) for problem in ordered[:SHOWN_MAX]]
+            if len(ordered) > SHOWN_MAX:
+                lines.append(f"{self.file}: and {len(ordered) - SHOWN_MAX} more problems")
+            raise InvalidDefinition("\n".join(lines), problems=ordered)
+
+    def _place(self, path: Path) -> Place:
+        """The place of a path, or of the nearest thing around it."""
+        for end in range(len(path), -1, -1):
+            if path[:end] in self.places:
+                return self.places[path[:end]]
+        return Place(0, 0, 0, 0)
+
+
+def written_path(path: Path) -> str:
+    """`steps[2].retry_policy.max_attempts`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: short, on one line."""
+    text = repr(value) if isinstance(value, str) else str(value)
+    text = " ".join(text.split())
+    return text if len(text) <= _VALUE_LENGTH else f"{text[:_VALUE_LENGTH]}..."

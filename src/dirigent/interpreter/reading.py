@@ -1,0 +1,205 @@
+"""A run as a person reads it: folded from its events, with the times and costs the state does not keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from dirigent.domain.event import (
+    ActionRefused,
+    ApprovalDecided,
+    ApprovalRequested,
+    CallEnded,
+    CallStarted,
+    ChildEnded,
+    Event,
+    ExecutionCancelled,
+    ExecutionCompleted,
+    ExecutionFailed,
+    ExecutionStarted,
+    Failure,
+    FanOutStarted,
+    StepCompleted,
+    StepFailed,
+    StepOutcomeUnknown,
+    StepSkipped,
+    StepStarted,
+)
+
+
+class StepReading(msgspec.Struct, kw_only=True):
+    """One step, or one item of a `foreach` step. Times are milliseconds since the epoch."""
+
+    id: str
+    status: str = "running"
+    agent: str = ""
+    action: str = ""
+    risk: str = ""
+    verdict: str = ""
+    rules: tuple[str, ...] = ()
+    attempts: int = 0
+    started_at: int = 0
+    ended_at: int = 0
+    output: Any = None
+    error: Failure | None = None
+    cost: float = 0.0
+    approval: str = ""
+    child: str = ""
+    reason: str = ""
+
+    @property
+    def duration_ms(self) -> int:
+        """From the first start to the end; 0 while it runs."""
+        return max(0, self.ended_at - self.started_at) if self.ended_at else 0
+
+
+class Reading(msgspec.Struct, kw_only=True):
+    """One execution: whose, of what, how far, with what result."""
+
+    execution_id: str
+    started: ExecutionStarted
+    status: str = "running"
+    steps: dict[str, StepReading] = msgspec.field(default_factory=dict)
+    calls: list[CallStarted] = msgspec.field(default_factory=list)
+    refusals: list[ActionRefused] = msgspec.field(default_factory=list)
+    output: Any = None
+    error: Failure | None = None
+    spent: float = 0.0
+    ended_at: int = 0
+    events: int = 0
+
+    def step(self, name: str, at: int) -> StepReading:
+        """The reading of a step, made at its first event."""
+        found = self.steps.get(name)
+        if found is None:
+            found = self.steps[name] = StepReading(id=name, started_at=at)
+        return found
+
+
+def read_execution(events: Sequence[Event]) -> Reading:
+    """Fold the events of one stream."""
+    started = events[0]
+    assert isinstance(started, ExecutionStarted), "every execution starts with its start"
+    reading = Reading(execution_id=started.execution_id, started=started)
+    for event in events[1:]:
+        reader = _READERS.get(type(event))
+        if reader is not None:
+            reader(reading, event)
+    reading.events = len(events)
+    return reading
+
+
+def _step_started(reading: Reading, event: StepStarted) -> None:
+    step = reading.step(event.step, event.at)
+    step.status, step.attempts = "running", event.attempt
+    step.agent, step.action, step.risk = event.agent, event.action, event.risk
+    step.verdict, step.rules = event.verdict, event.rules
+
+
+def _step_completed(reading: Reading, event: StepCompleted) -> None:
+    step = reading.step(event.step, event.at)
+    if event.mode == "foreach":
+        step.output = _aggregated(reading, event.step)
+    else:
+        step.output = event.output
+    step.cost += event.cost
+    reading.spent += event.cost
+    _end(step, "succeeded", event.at)
+
+
+def _step_failed(reading: Reading, event: StepFailed) -> None:
+    step = reading.step(event.step, event.at)
+    step.error = event.error
+    step.attempts = max(step.attempts, event.attempt)
+    _end(step, "failed", event.at)
+
+
+def _step_skipped(reading: Reading, event: StepSkipped) -> None:
+    step = reading.step(event.step, event.at)
+    step.reason = event.reason
+    _end(step, "skipped", event.at)
+
+
+def _unknown(reading: Reading, event: StepOutcomeUnknown) -> None:
+    reading.step(event.step, event.at).status = "outcome_unknown"
+
+
+def _fan_out(reading: Reading, event: FanOutStarted) -> None:
+    step = reading.step(event.step, event.at)
+    step.attempts = 1
+    step.reason = f"{len(event.items)} items"
+
+
+def _approval_requested(reading: Reading, event: ApprovalRequested) -> None:
+    step = reading.step(event.step, event.at)
+    step.status = "held" if event.kind == "hold" else "waiting"
+    step.agent, step.action, step.risk = event.agent, event.action, event.risk
+    step.approval, step.reason, step.rules = event.approval_id, event.reason, event.rules
+
+
+def _approval_decided(reading: Reading, event: ApprovalDecided) -> None:
+    step = reading.step(event.step, event.at)
+    step.status = event.decision
+    step.reason = event.comment or f"{event.decision} by {event.actor}"
+
+
+def _child_ended(reading: Reading, event: ChildEnded) -> None:
+    step = reading.step(event.step, event.at)
+    step.child, step.output, step.error = event.child, event.output, event.error
+    reading.spent += event.spent
+    good = event.status in ("completed", "partially_completed")
+    _end(step, "succeeded" if good else "failed", event.at)
+
+
+def _call_ended(reading: Reading, event: CallEnded) -> None:
+    reading.spent += event.cost
+
+
+def _completed(reading: Reading, event: ExecutionCompleted) -> None:
+    reading.status, reading.output, reading.ended_at = event.status, event.output, event.at
+
+
+def _failed(reading: Reading, event: ExecutionFailed) -> None:
+    reading.status, reading.output, reading.ended_at = event.status, event.output, event.at
+    reading.error = event.error
+
+
+def _cancelled(reading: Reading, event: ExecutionCancelled) -> None:
+    reading.status, reading.ended_at = "cancelled", event.at
+
+
+def _end(step: StepReading, status: str, at: int) -> None:
+    step.status, step.ended_at = status, at
+
+
+def _aggregated(reading: Reading, fan: str) -> dict[str, Any]:
+    prefix = f"{fan}["
+    items = [step for name, step in reading.steps.items() if name.startswith(prefix)]
+    items.sort(key=lambda step: int(step.id[len(prefix) : -1]))
+    failures = [
+        {"index": number, "code": step.error.code, "message": step.error.message}
+        for number, step in enumerate(items)
+        if step.status == "failed" and step.error is not None
+    ]
+    return {"results": [step.output for step in items], "failures": failures}
+
+
+_READERS: dict[type[Event], Callable[[Reading, Any], None]] = {
+    StepStarted: _step_started,
+    StepCompleted: _step_completed,
+    StepFailed: _step_failed,
+    StepSkipped: _step_skipped,
+    StepOutcomeUnknown: _unknown,
+    FanOutStarted: _fan_out,
+    ApprovalRequested: _approval_requested,
+    ApprovalDecided: _approval_decided,
+    ChildEnded: _child_ended,
+    CallStarted: lambda reading, event: reading.calls.append(event),
+    CallEnded: _call_ended,
+    ActionRefused: lambda reading, event: reading.refusals.append(event),
+    ExecutionCompleted: _completed,
+    ExecutionFailed: _failed,
+    ExecutionCancelled: _cancelled,
+}

@@ -1,0 +1,25 @@
+"""Timers: what each kind wakes."""
+
+from __future__ import annotations
+
+from dirigent.domain.event import StepCompleted, TimerFired
+from dirigent.interpreter.approvals import approval_expired
+from dirigent.interpreter.beginning import record
+from dirigent.interpreter.state import Turn
+from dirigent.interpreter.steps import retry_due
+
+
+def timer_fired(turn: Turn, event: TimerFired) -> None:
+    """Wake what the timer was for; a timer that is not outstanding any more wakes nothing."""
+    if f"timer:{event.timer}" not in turn.state.outstanding:
+        return
+    turn.answered(f"timer:{event.timer}")
+    kind, _, step = event.timer.partition(":")
+    if kind == "retry":
+        retry_due(turn, step)
+    elif kind == "approval":
+        approval_expired(turn, step)
+    else:
+        turn.state.steps[step].status = "running"
+        done = StepCompleted(at=event.at, step=step, attempt=1, output={"waited": True})
+        record(turn, step, done)
