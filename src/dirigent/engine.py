@@ -1,0 +1,208 @@
+"""The facade: start, approve, reject, cancel, resolve, wait and read executions."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from dirigent.domain.errors import Conflict, InvalidInput, NotFound
+from dirigent.domain.event import (
+    ApprovalDecided,
+    CancelRequested,
+    Event,
+    ExecutionStarted,
+    Passport,
+    StepOutcomeResolved,
+)
+from dirigent.domain.ids import goal_execution_id
+from dirigent.domain.policy import Autonomy
+from dirigent.domain.workflow import Definition
+from dirigent.interpreter.reading import Reading, read_execution
+from dirigent.ports import ApprovalRow, Clock, ExecutionRow, Journal, Projections, Runtime, Verification
+
+GOALS_PER_SECOND_MAX = 100_000
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """What an execution is started with.
+
+    `labels` are kept with the start and shown in lists (`summary`); `budget` bounds what it and all it
+    starts may spend; `execution_id` is made when it is empty.
+    """
+
+    definition: Definition
+    tenant: str
+    actor: str
+    input: dict[str, Any] = {}
+    autonomy: Autonomy = Autonomy.L1
+    budget: float | None = None
+    trigger: str = "manual"
+    labels: dict[str, Any] = {}
+    execution_id: str = ""
+
+
+class Engine:
+    """One door for people and programs to executions. Everything acknowledged is on stable storage."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        journal: Journal,
+        projections: Projections,
+        clock: Clock,
+        allow_delivery: Callable[[str], bool],
+    ) -> None:
+        self.runtime = runtime
+        self._journal = journal
+        self._projections = projections
+        self._clock = clock
+        self._allow_delivery = allow_delivery
+
+    async def start(self, start: Start) -> str:
+        """Accept an execution and return its id; it runs in the background.
+
+        Raises `Conflict` where an execution of that id exists.
+        """
+        execution_id = start.execution_id or f"exec_{uuid.uuid4()}"
+        started = ExecutionStarted(
+            at=self._clock.now_ms(),
+            execution_id=execution_id,
+            workflow=start.definition.name,
+            definition=start.definition.content_hash,
+            input=start.input,
+            passport=Passport(
+                tenant=start.tenant,
+                actor=start.actor,
+                autonomy=start.autonomy.value,
+                budget=start.budget,
+                correlation=execution_id,
+            ),
+            trigger=start.trigger,
+            labels=start.labels,
+        )
+        await self.runtime.submit(start.definition, started)
+        return execution_id
+
+    def new_goal_id(self) -> str:
+        """A free id for a goal accepted now."""
+        stamp = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC).strftime("%Y%m%d_%H%M%S")
+        for number in range(1, GOALS_PER_SECOND_MAX):
+            candidate = goal_execution_id(stamp, number)
+            if self._journal.head(candidate) == 0:
+                return candidate
+        raise Conflict("A hundred thousand goals were handed in within one second.", fix="Try again.")
+
+    async def rest(self, execution_id: str) -> Reading:
+        """Wait until the execution has ended or only waits for a person; returns how it stands."""
+        await self.runtime.rest(execution_id)
+        return self.read(execution_id)
+
+    async def approve(self, approval_id: str, actor: str, comment: str = "") -> ApprovalRow:
+        """Let exactly what was shown go on. What leaves the house needs delivery to be on."""
+        row = self._open_approval(approval_id)
+        if row.kind == "hold" and not self._allow_delivery(row.tenant):
+            raise Conflict(
+                f"{row.agent}.{row.action} is held because delivery is off.",
+                fix="Turn it on with DIRIGENT_ALLOW_DELIVERY=1, then approve again.",
+            )
+        return await self._decide(row, "approved", actor, comment)
+
+    async def reject(self, approval_id: str, actor: str, comment: str = "") -> ApprovalRow:
+        """Say no; the step ends as rejected."""
+        return await self._decide(self._open_approval(approval_id), "rejected", actor, comment)
+
+    async def cancel(self, execution_id: str, actor: str, reason: str = "") -> None:
+        """Stop an execution and all it started; nothing new acts from here on."""
+        event = CancelRequested(at=self._clock.now_ms(), actor=actor, reason=reason)
+        await self.runtime.deliver(execution_id, event)
+
+    async def resolve(
+        self, execution_id: str, step: str, *, happened: bool, actor: str, output: Any = None
+    ) -> None:
+        """Say what became of an effect whose outcome nobody knew."""
+        found = self.read(execution_id).steps.get(step)
+        if found is None or found.status != "outcome_unknown":
+            raise InvalidInput(f"The step {step!r} does not wait for its outcome.", field="step")
+        await self.runtime.deliver(
+            execution_id,
+            StepOutcomeResolved(
+                at=self._clock.now_ms(),
+                step=step,
+                attempt=found.attempts,
+                happened=happened,
+                actor=actor,
+                output=output,
+            ),
+        )
+
+    def read(self, execution_id: str) -> Reading:
+        """How an execution stands, from its durable events."""
+        reading = read_execution(self.events(execution_id))
+        row = self._projections.execution(execution_id)
+        if row is not None and not reading.ended_at:
+            reading.status = row.status
+        return reading
+
+    def events(self, execution_id: str) -> list[Event]:
+        """Every event of an execution, in order; raises `NotFound`."""
+        events = self._journal.read(execution_id)
+        if not events or not isinstance(events[0], ExecutionStarted):
+            raise NotFound(f"There is no execution {execution_id!r}.", code="execution_not_found")
+        return events
+
+    def executions(
+        self, tenant: str | None = None, *, parent: str | None = "", limit: int = 100
+    ) -> list[ExecutionRow]:
+        """Executions, newest first."""
+        return self._projections.executions(tenant, parent=parent, limit=limit)
+
+    def children(self, execution_id: str) -> list[ExecutionRow]:
+        """Executions that one started, oldest first."""
+        return self._projections.executions(parent=execution_id)[::-1]
+
+    def row(self, execution_id: str) -> ExecutionRow:
+        """One line about an execution; raises `NotFound`."""
+        found = self._projections.execution(execution_id)
+        if found is None:
+            raise NotFound(f"There is no execution {execution_id!r}.", code="execution_not_found")
+        return found
+
+    def approvals(
+        self, tenant: str | None = None, *, state: str | None = "open", execution: str | None = None
+    ) -> list[ApprovalRow]:
+        """Requests for a person's decision, oldest first."""
+        return self._projections.approvals(tenant, state=state, execution=execution)
+
+    def approval(self, approval_id: str) -> ApprovalRow:
+        """One request for a decision; raises `NotFound`."""
+        found = self._projections.approval(approval_id)
+        if found is None:
+            raise NotFound(f"There is no approval {approval_id!r}.", code="approval_not_found")
+        return found
+
+    def verify(self) -> Verification:
+        """Check the whole journal."""
+        return self._journal.verify()
+
+    def _open_approval(self, approval_id: str) -> ApprovalRow:
+        row = self.approval(approval_id)
+        if row.state != "open":
+            raise Conflict(f"The approval {approval_id!r} is {row.state} already.")
+        return row
+
+    async def _decide(self, row: ApprovalRow, decision: str, actor: str, comment: str) -> ApprovalRow:
+        event = ApprovalDecided(
+            at=self._clock.now_ms(),
+            step=row.step,
+            approval_id=row.approval_id,
+            decision=decision,
+            actor=actor,
+            comment=comment,
+            payload=row.payload_hash,
+        )
+        await self.runtime.deliver(row.execution_id, event)
+        return self.approval(row.approval_id)

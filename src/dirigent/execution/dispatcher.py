@@ -1,0 +1,319 @@
+"""The one door to the world: nothing acts but through `Dispatcher.dispatch`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from dirigent.domain.agent import Effect
+from dirigent.domain.errors import DirigentError, Refused
+from dirigent.domain.event import CallEnded, CallStarted, Failure
+from dirigent.domain.policy import Decision, Subject
+from dirigent.execution.breaker import Breakers
+from dirigent.execution.budget import Budgets
+from dirigent.execution.context import CallContext
+from dirigent.execution.delivery import deliver_admitted
+from dirigent.execution.failures import failure_of, is_transient
+from dirigent.execution.gates import Gates, Judgement
+from dirigent.execution.limits import Capacity
+from dirigent.execution.recording import Recorder, key_of
+from dirigent.execution.registry import Action, Registry
+from dirigent.execution.request import Ledger, Request
+from dirigent.ports import Clock, Memory, Model, Outbox, Records
+from dirigent.security.admission import Admission, admitted
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+DEFAULT_TIMEOUT_MS = 300_000
+UNKNOWN = Failure(code="outcome_unknown", message="It is not known whether the effect happened.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What actions may reach through their context."""
+
+    records: Records
+    memory: Memory
+    model: Model
+    outbox: Outbox
+    clock: Clock
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What came of acting: an output, a failure, or that nobody knows."""
+
+    output: Any = None
+    failure: Failure | None = None
+    unknown: bool = True
+
+
+class Dispatcher:
+    """Judges, reserves, records the intent, acts, checks the result and records the outcome."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        gates: Gates,
+        world: World,
+        *,
+        progress: Callable[[str, str, int, int, str], None] | None = None,
+    ) -> None:
+        self.registry = registry
+        self.budgets = Budgets()
+        self._capacity = Capacity()
+        self._gates = gates
+        self._world = world
+        self._breakers = Breakers()
+        self._recorder = Recorder(world.clock.now_ms)
+        self._progress = progress or (lambda *_: None)
+
+    async def dispatch(self, request: Request, ledger: Ledger, ready: Awaitable[None] | None = None) -> None:
+        """Take a step's action and record what became of it.
+
+        `ready` completes when the events that led here are durable; only a pure action may run ahead
+        of it.
+        """
+        try:
+            action = self.registry.action(request.agent, request.action)
+            arguments = action.read_inputs(request.inputs)
+        except DirigentError as error:
+            ledger.note(self._recorder.failed(request, failure_of(error)))
+            return
+        if ready is not None and action.spec.effect is not Effect.PURE:
+            await ready
+        judgement = self._gates.judge(request, action)
+        if judgement.course != "run":
+            self._turn_away(request, action, judgement, ledger)
+        elif request.started and not action.spec.effect.repeatable:
+            await self._look_first(request, action, ledger)
+        elif not self.budgets.reserve(request.root, action.spec.cost):
+            ledger.note(self._recorder.out_of_budget(request, self._budget_reason(request, action)))
+        else:
+            await self._run_step(request, action, arguments, judgement, ledger)
+
+    def _turn_away(self, request: Request, action: Action, judgement: Judgement, ledger: Ledger) -> None:
+        recorder = self._recorder
+        if judgement.course == "deny":
+            ledger.note(recorder.refused(request, action, judgement))
+            ledger.note(recorder.failed(request, _denial(judgement)))
+        elif judgement.course == "simulate":
+            ledger.note(recorder.started(request, action, judgement, simulated=True))
+            output = {"simulated": True, "would": f"{action.agent.key}.{action.spec.name}"}
+            ledger.note(recorder.completed(request, output, mode="simulated"))
+        else:
+            ledger.note(recorder.ask(request, action, judgement))
+
+    async def _run_step(
+        self,
+        request: Request,
+        action: Action,
+        arguments: dict[str, Any],
+        judgement: Judgement,
+        ledger: Ledger,
+    ) -> None:
+        async with self._place(request, action) as outcome:
+            durable = ledger.record(self._recorder.started(request, action, judgement))
+            if action.spec.effect.needs_intent:
+                await durable
+            await self._act(request, action, arguments, ledger, outcome)
+        self._record_outcome(request, action, outcome, ledger)
+
+    def _record_outcome(self, request: Request, action: Action, outcome: Outcome, ledger: Ledger) -> None:
+        if outcome.unknown:
+            ledger.note(self._recorder.unknown(request, action))
+        elif outcome.failure is not None:
+            ledger.note(self._recorder.failed(request, outcome.failure))
+        else:
+            ledger.note(self._recorder.completed(request, outcome.output, cost=action.spec.cost))
+
+    @asynccontextmanager
+    async def _place(self, request: Request, action: Action) -> AsyncIterator[Outcome]:
+        """A place among the agent's calls, with the reservation settled when it is left."""
+        outcome = Outcome()
+        try:
+            async with self._capacity.place(action.agent.key, action.agent.max_concurrency):
+                yield outcome
+        finally:
+            cost = action.spec.cost
+            self.budgets.settle(request.root, cost, 0.0 if outcome.failure else cost)
+
+    async def _act(
+        self,
+        request: Request,
+        action: Action,
+        arguments: dict[str, Any],
+        ledger: Ledger,
+        outcome: Outcome,
+    ) -> None:
+        """Run the action inside its circuit, time limit and admission; the outcome is filled in."""
+        tenant, agent = request.passport.tenant, action.agent.key
+        if not self._breakers.allows(tenant, agent, self._recorder.now()):
+            outcome.unknown, outcome.failure = False, _circuit_open(agent)
+            return
+        try:
+            async with asyncio.timeout(_timeout_s(request, action)):
+                outcome.output = await self._enter(request, action, arguments, ledger)
+        except Exception as error:  # whatever an agent raises becomes a recorded outcome
+            outcome.failure = self._failed(request, action, error)
+            outcome.unknown = outcome.failure is None
+            return
+        outcome.unknown = False
+        self._breakers.succeeded(tenant, agent)
+
+    async def _enter(
+        self, request: Request, action: Action, arguments: dict[str, Any], ledger: Ledger
+    ) -> Any:
+        def around(agent: str, name: str) -> None:
+            rule, reason = "dispatcher.only_way", "called around the dispatcher"
+            ledger.note(self._recorder.turned_away(request.step, agent, name, rule, reason))
+
+        with admitted(Admission(action.agent.key, action.spec, around)):
+            context = self._context(request, action, ledger)
+            return action.plain_output(await action.invoke(arguments, context))
+
+    def _failed(self, request: Request, action: Action, error: Exception) -> Failure | None:
+        """The failure an exception stands for; None where the effect may have happened all the same."""
+        failure = failure_of(error)
+        if is_transient(failure):
+            self._breakers.failed(request.passport.tenant, action.agent.key, self._recorder.now())
+        known_not_done = isinstance(error, DirigentError) and not is_transient(failure)
+        return failure if action.spec.effect.repeatable or known_not_done else None
+
+    async def _look_first(self, request: Request, action: Action, ledger: Ledger) -> None:
+        """An effect that may have happened: read it back where that is possible, else park it."""
+        lookup = action.spec.lookup
+        if action.spec.effect is not Effect.QUERYABLE or not lookup:
+            ledger.note(self._recorder.unknown(request, action))
+            return
+        asked = replace(request, action=lookup, started=False, call=f"{request.step}/lookup")
+        found = await self._nested(asked, ledger)
+        if found is None:
+            await self.dispatch(replace(request, started=False), ledger)
+        else:
+            ledger.note(self._recorder.completed(request, found, cost=action.spec.cost, mode="looked_up"))
+
+    async def _nested(self, request: Request, ledger: Ledger) -> Any:
+        """Take an action for a running action; raises where it is refused or fails."""
+        action = self.registry.action(request.agent, request.action)
+        arguments = action.read_inputs(request.inputs)
+        before = ledger.call(request.call)
+        if isinstance(before, CallEnded) and before.payload == request.payload:
+            return _result(before)
+        judgement = self._gates.judge(request, action)
+        if judgement.course != "run":
+            ledger.note(self._recorder.refused(request, action, judgement))
+            raise Refused(_nested_reason(judgement), rules=judgement.decision.rules)
+        if isinstance(before, CallStarted) and not action.spec.effect.repeatable:
+            raise Refused(
+                f"It is not known what became of {request.call}.", rules=("effect.outcome_unknown",)
+            )
+        if not self.budgets.reserve(request.root, action.spec.cost):
+            raise Refused(self._budget_reason(request, action), rules=("budget.exhausted",))
+        return await self._run_call(request, action, arguments, judgement, ledger)
+
+    async def _run_call(
+        self,
+        request: Request,
+        action: Action,
+        arguments: dict[str, Any],
+        judgement: Judgement,
+        ledger: Ledger,
+    ) -> Any:
+        async with self._place(request, action) as outcome:
+            durable = ledger.record(self._recorder.call_started(request, action, judgement))
+            if action.spec.effect.needs_intent:
+                await durable
+            await self._act(request, action, arguments, ledger, outcome)
+        failure = UNKNOWN if outcome.unknown else outcome.failure
+        cost = 0.0 if outcome.failure else action.spec.cost
+        ended = self._recorder.call_ended(request, outcome.output, failure, cost)
+        ledger.note(ended)
+        return _result(ended)
+
+    def _context(self, request: Request, action: Action, ledger: Ledger) -> CallContext:
+        prefix = request.call or request.step
+        ordinals = count(1)
+
+        async def call(agent: str, name: str, inputs: dict[str, Any], proposed: bool) -> Any:
+            nested = replace(
+                request,
+                agent=agent,
+                action=name,
+                inputs=inputs,
+                call=f"{prefix}/{next(ordinals)}",
+                approved="",
+                started=False,
+                timeout_ms=0,
+                proposed=proposed,
+            )
+            return await self._nested_or_refused(nested, ledger)
+
+        def decide(point: str, facts: Mapping[str, Any]) -> Decision:
+            subject = Subject(point=point, tenant=request.passport.tenant, facts=dict(facts))
+            return self._gates.decide(subject)
+
+        def progress(done: int, total: int, message: str) -> None:
+            self._progress(request.execution_id, request.step, done, total, message)
+
+        return CallContext(
+            request,
+            key_of(request, action),
+            records=self._world.records,
+            memory=self._world.memory,
+            model=self._world.model,
+            call=call,
+            decide=decide,
+            deliver=deliver_admitted(self._world.outbox),
+            progress=progress,
+            agents=self.registry.described,
+        )
+
+    async def _nested_or_refused(self, request: Request, ledger: Ledger) -> Any:
+        """A call of an agent; what a model proposed and does not even fit is refused on the record."""
+        try:
+            return await self._nested(request, ledger)
+        except DirigentError as error:
+            if isinstance(error, Refused) or not request.proposed:
+                raise
+            rule = "model.unfit_proposal"
+            ledger.note(
+                self._recorder.turned_away(request.step, request.agent, request.action, rule, str(error))
+            )
+            raise Refused(str(error), rules=(rule,)) from error
+
+    def _budget_reason(self, request: Request, action: Action) -> str:
+        left = self.budgets.account(request.root).left
+        return f"{action.agent.key}.{action.spec.name} may cost {action.spec.cost:g}, {left:g} is left"
+
+
+def _denial(judgement: Judgement) -> Failure:
+    return Failure(code="policy_denied", message=judgement.reason, rules=judgement.decision.rules)
+
+
+def _circuit_open(agent: str) -> Failure:
+    message = f"{agent} failed too often; it is left alone for a while."
+    return Failure(code="circuit_open", message=message, retryable=True)
+
+
+def _nested_reason(judgement: Judgement) -> str:
+    if judgement.course == "deny":
+        return judgement.reason
+    return f"{judgement.reason}; a call inside an action cannot wait for that: make it a step."
+
+
+def _result(ended: CallEnded) -> Any:
+    if ended.error is not None:
+        raise Refused(ended.error.message, rules=ended.error.rules or (ended.error.code,))
+    return ended.output
+
+
+def _timeout_s(request: Request, action: Action) -> float:
+    step = request.timeout_ms / 1000 if request.timeout_ms else None
+    bounds = [bound for bound in (action.spec.timeout_s, step) if bound is not None]
+    return min(bounds) if bounds else DEFAULT_TIMEOUT_MS / 1000

@@ -1,0 +1,32 @@
+"""What an exception of an action means: its code, and whether another try may help."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from dirigent.domain.errors import DirigentError, Refused, TransientError
+from dirigent.domain.event import Failure
+
+TRANSIENT_CODES = frozenset({"transient", "agent_timeout", "circuit_open"})
+
+
+def failure_of(error: Exception) -> Failure:
+    """The recorded form of an exception. Connections, time-outs and `TransientError` may be retried."""
+    if isinstance(error, TimeoutError):
+        return Failure(code="agent_timeout", message=str(error) or "The time limit passed.", retryable=True)
+    if isinstance(error, TransientError | ConnectionError):
+        return Failure(code="transient", message=str(error), retryable=True)
+    if isinstance(error, Refused):
+        return Failure(code=error.code, message=str(error), rules=error.rules)
+    if isinstance(error, DirigentError):
+        return Failure(code=error.code, message=str(error))
+    if isinstance(error, ValidationError):
+        return Failure(
+            code="bad_output", message=f"The result does not fit its type: {error.errors()[0]['msg']}"
+        )
+    return Failure(code="agent_error", message=f"{type(error).__name__}: {error}")
+
+
+def is_transient(failure: Failure) -> bool:
+    """Whether the failure says nothing of what the receiver did."""
+    return failure.code in TRANSIENT_CODES

@@ -1,0 +1,142 @@
+"""The questions the dispatcher asks before anything runs, in their fixed order.
+
+Is the caller allowed, does it lie inside the approved plan, does policy permit it, does autonomy
+demand a person, may it leave the house. Budget, capacity and circuit follow in the dispatcher,
+because they are taken and given back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dirigent.domain.errors import DirigentError
+from dirigent.domain.policy import (
+    Autonomy,
+    Course,
+    Decision,
+    Finding,
+    Subject,
+    Verdict,
+    course_of,
+    strictest,
+)
+from dirigent.execution.leaving import message_facts
+from dirigent.execution.registry import Action
+from dirigent.execution.request import Request
+from dirigent.ports import PolicyGate, Records
+
+DEPTH_MAX = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What may become of a request: `run`, `ask`, `hold`, `simulate` or `deny`, and why."""
+
+    course: str
+    decision: Decision
+    reason: str = ""
+
+
+class Gates:
+    """Judges requests. Without a policy gate everything is denied."""
+
+    def __init__(
+        self, policy: PolicyGate | None, records: Records, allow_delivery: Callable[[str], bool]
+    ) -> None:
+        self._policy = policy
+        self._records = records
+        self._allow_delivery = allow_delivery
+
+    def judge(self, request: Request, action: Action) -> Judgement:
+        """Ask every question; the first no decides."""
+        outside = _outside(request, action)
+        if outside is not None:
+            return _denied(outside)
+        decision = self.decide(_subject(request, action, self._records, commit=True))
+        if decision.verdict is Verdict.DENY:
+            return Judgement(course="deny", decision=decision, reason=_reasons(decision))
+        return self._person_and_house(request, action, decision)
+
+    def decide(self, subject: Subject) -> Decision:
+        """Ask the policies; a gate that is missing or fails denies."""
+        if self._policy is None:
+            return _no("policy.missing", "No policy gate is configured.")
+        try:
+            return self._policy.decide(subject)
+        except DirigentError as error:
+            return _no("policy.failed", f"The policies could not be evaluated: {error}")
+
+    def _person_and_house(self, request: Request, action: Action, decision: Decision) -> Judgement:
+        level = Autonomy(request.passport.autonomy)
+        course = course_of(level, action.spec.risk, _confidence(request.inputs))
+        if course is Course.SIMULATE:
+            return Judgement(course="simulate", decision=decision, reason=f"{level} only simulates")
+        if action.spec.outward and not self._allow_delivery(request.passport.tenant):
+            return Judgement(course="hold", decision=decision, reason="allow_delivery is off")
+        if request.approved == request.payload:
+            return Judgement(course="run", decision=decision, reason="approved by a person")
+        if decision.verdict is Verdict.REQUIRE_APPROVAL:
+            return Judgement(course="ask", decision=decision, reason=_reasons(decision))
+        if course is Course.ASK:
+            reason = f"{action.spec.risk} asks a person at {level}"
+            return Judgement(course="ask", decision=decision, reason=reason)
+        return Judgement(course="run", decision=decision)
+
+
+def _outside(request: Request, action: Action) -> Finding | None:
+    """Caller and plan: a finding when the request lies outside what was granted."""
+    name = f"{action.agent.key}.{action.spec.name}"
+    if not request.passport.tenant or not request.passport.actor:
+        return Finding(
+            rule="caller.unknown", verdict=Verdict.DENY, reason="The call names no tenant or actor."
+        )
+    if request.call.count("/") >= DEPTH_MAX or request.passport.depth >= DEPTH_MAX:
+        return Finding(
+            rule="caller.depth", verdict=Verdict.DENY, reason=f"Calls nest {DEPTH_MAX} deep at most."
+        )
+    if request.passport.plan and name not in request.passport.plan:
+        fix = "Plan it, so that it is checked and approved with the plan."
+        return _no_to("plan.outside", f"{name} is not in the approved plan.", fix)
+    return None
+
+
+def _subject(request: Request, action: Action, records: Records, *, commit: bool) -> Subject:
+    spec = action.spec
+    facts: dict[str, Any] = {
+        "type": f"{action.agent.key}.{spec.name}",
+        "agent": action.agent.key,
+        "action": spec.name,
+        "risk": spec.risk.value,
+        "effect": spec.effect.value,
+        "outward": spec.outward,
+        "inputs": request.inputs,
+        "autonomy": request.passport.autonomy,
+        "proposed": request.proposed,
+        "commit": commit,
+    }
+    if spec.outward:
+        facts |= message_facts(records, request.passport.tenant, request.inputs)
+    return Subject(point="action", tenant=request.passport.tenant, facts=facts)
+
+
+def _confidence(inputs: dict[str, Any]) -> float | None:
+    value = inputs.get("confidence")
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _denied(finding: Finding) -> Judgement:
+    return Judgement(course="deny", decision=strictest((finding,), ""), reason=finding.reason)
+
+
+def _no(rule: str, reason: str) -> Decision:
+    return strictest((_no_to(rule, reason),), "")
+
+
+def _no_to(rule: str, reason: str, fix: str = "") -> Finding:
+    return Finding(rule=rule, verdict=Verdict.DENY, reason=reason, fix=fix)
+
+
+def _reasons(decision: Decision) -> str:
+    return "; ".join(finding.reason or finding.rule for finding in decision.findings)

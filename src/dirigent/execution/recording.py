@@ -1,0 +1,148 @@
+"""The events by which the dispatcher says what it let through, what came of it and what it refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dirigent.domain.event import (
+    ActionRefused,
+    ApprovalRequested,
+    CallEnded,
+    CallStarted,
+    Failure,
+    StepCompleted,
+    StepFailed,
+    StepOutcomeUnknown,
+    StepSkipped,
+    StepStarted,
+)
+from dirigent.domain.ids import approval_id, effect_key
+from dirigent.execution.gates import Judgement
+from dirigent.execution.registry import Action
+from dirigent.execution.request import Request
+
+APPROVAL_LIFE_MS = 24 * 3600 * 1000
+
+
+class Recorder:
+    """Makes events about requests, stamped with the clock it was given."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self.now = now_ms
+
+    def started(
+        self, request: Request, action: Action, judgement: Judgement, *, simulated: bool = False
+    ) -> StepStarted:
+        """A step's attempt was let through; for effects, its intent."""
+        facts = _admission(request, action, judgement)
+        if simulated:
+            facts["verdict"] = "simulate"
+        return StepStarted(at=self.now(), step=request.step, attempt=request.attempt, **facts)
+
+    def call_started(self, request: Request, action: Action, judgement: Judgement) -> CallStarted:
+        """A running action's call was let through."""
+        facts = _admission(request, action, judgement)
+        return CallStarted(
+            at=self.now(), call=request.call, step=request.step, attempt=request.attempt, **facts
+        )
+
+    def call_ended(self, request: Request, output: Any, failure: Failure | None, cost: float) -> CallEnded:
+        """A running action's call ended."""
+        return CallEnded(
+            at=self.now(),
+            call=request.call,
+            payload=request.payload,
+            output=output,
+            error=failure,
+            cost=cost,
+        )
+
+    def completed(self, request: Request, output: Any, *, cost: float = 0.0, mode: str = "") -> StepCompleted:
+        """A step's attempt has its result."""
+        return StepCompleted(
+            at=self.now(),
+            step=request.step,
+            attempt=request.attempt,
+            output=output,
+            cost=cost,
+            mode=mode,
+        )
+
+    def failed(self, request: Request, failure: Failure) -> StepFailed:
+        """A step's attempt ended without a result."""
+        return StepFailed(at=self.now(), step=request.step, attempt=request.attempt, error=failure)
+
+    def unknown(self, request: Request, action: Action) -> StepOutcomeUnknown:
+        """Nobody knows what became of the effect."""
+        return StepOutcomeUnknown(
+            at=self.now(),
+            step=request.step,
+            attempt=request.attempt,
+            key=key_of(request, action),
+            payload=request.payload,
+        )
+
+    def out_of_budget(self, request: Request, reason: str) -> StepSkipped:
+        """The cost does not fit any more; the run goes on without the step."""
+        return StepSkipped(at=self.now(), step=request.step, reason=f"budget: {reason}", degrades=True)
+
+    def ask(self, request: Request, action: Action, judgement: Judgement) -> ApprovalRequested:
+        """A person has to decide about exactly this."""
+        now = self.now()
+        return ApprovalRequested(
+            at=now,
+            step=request.step,
+            attempt=request.attempt,
+            approval_id=approval_id(request.execution_id, request.step, now),
+            reason=judgement.reason,
+            kind="hold" if judgement.course == "hold" else "approval",
+            expires_at=now + APPROVAL_LIFE_MS,
+            agent=action.agent.key,
+            action=action.spec.name,
+            risk=action.spec.risk.value,
+            payload=request.payload,
+            rules=judgement.decision.rules,
+            preview=request.inputs,
+        )
+
+    def refused(self, request: Request, action: Action, judgement: Judgement) -> ActionRefused:
+        """The gates said no."""
+        return ActionRefused(
+            at=self.now(),
+            step=request.step,
+            agent=action.agent.key,
+            action=action.spec.name,
+            rules=judgement.decision.rules or (f"autonomy.{judgement.course}",),
+            reason=judgement.reason,
+            findings=judgement.decision.findings,
+        )
+
+    def turned_away(self, step: str, agent: str, action: str, rule: str, reason: str) -> ActionRefused:
+        """Something tried to act in a way that never reached the gates."""
+        return ActionRefused(
+            at=self.now(), step=step, agent=agent, action=action, rules=(rule,), reason=reason
+        )
+
+
+def key_of(request: Request, action: Action) -> str:
+    """The idempotency key of a request; the same for every attempt."""
+    name = f"{action.agent.key}.{action.spec.name}"
+    return effect_key(request.passport.tenant, request.execution_id, request.call or request.step, 0, name)
+
+
+def _admission(request: Request, action: Action, judgement: Judgement) -> dict[str, Any]:
+    spec = action.spec
+    announced = spec.effect.needs_intent
+    return {
+        "agent": action.agent.key,
+        "action": spec.name,
+        "risk": spec.risk.value,
+        "effect": spec.effect.value,
+        "verdict": judgement.decision.verdict.value,
+        "rules": judgement.decision.rules,
+        "policy": judgement.decision.policy_version,
+        "key": key_of(request, action) if announced else "",
+        "payload": request.payload if announced else "",
+        "reserved": spec.cost,
+    }

@@ -1,0 +1,176 @@
+"""Which agents there are, and the schemas of what they take and give."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import sys
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+
+from dirigent.domain.agent import ActionSpec, AgentSpec
+from dirigent.domain.errors import InvalidInput, NotFound
+from dirigent.security.admission import AGENT_ATTRIBUTE
+
+CONTEXT_PARAMETER = "ctx"
+
+
+class Action:
+    """One action made callable: its declaration, its input model and its output schema."""
+
+    def __init__(self, agent: AgentSpec, spec: ActionSpec, instance: Any) -> None:
+        self.agent = agent
+        self.spec = spec
+        self._instance = instance
+
+    def read_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Typed arguments from plain data; raises `InvalidInput` naming the field."""
+        try:
+            model = self._input_model.model_validate(inputs)
+        except ValidationError as error:
+            raise _input_error(self, error) from error
+        return {
+            name: getattr(model, name) for name in type(model).model_fields if name in model.model_fields_set
+        }
+
+    async def invoke(self, arguments: dict[str, Any], context: Any) -> Any:
+        """Call the action; it lets itself be called only inside an admission."""
+        method = getattr(self._instance, self.spec.name)
+        if self._takes_context:
+            return await method(**arguments, ctx=context)
+        return await method(**arguments)
+
+    def plain_output(self, value: Any) -> Any:
+        """The output as JSON data, checked against what the action declares."""
+        adapter = self._output_adapter
+        return adapter.dump_python(adapter.validate_python(value), mode="json")
+
+    def input_schema(self) -> dict[str, Any]:
+        """JSON Schema of the inputs."""
+        return self._input_model.model_json_schema()
+
+    def output_schema(self) -> dict[str, Any]:
+        """JSON Schema of the output."""
+        return self._output_adapter.json_schema()
+
+    @functools.cached_property
+    def _hints(self) -> dict[str, Any]:
+        method = getattr(type(self._instance), self.spec.name)
+        module = vars(sys.modules[type(self._instance).__module__])
+        return typing.get_type_hints(method, globalns=module, include_extras=True)
+
+    @functools.cached_property
+    def _takes_context(self) -> bool:
+        return (
+            CONTEXT_PARAMETER in inspect.signature(getattr(type(self._instance), self.spec.name)).parameters
+        )
+
+    @functools.cached_property
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(getattr(type(self._instance), self.spec.name))
+
+    @functools.cached_property
+    def _input_model(self) -> type[BaseModel]:
+        fields: dict[str, Any] = {
+            name: (
+                self._hints.get(name, Any),
+                ... if parameter.default is parameter.empty else parameter.default,
+            )
+            for name, parameter in self._signature.parameters.items()
+            if name not in ("self", CONTEXT_PARAMETER)
+        }
+        config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+        return create_model(f"{self.agent.key}_{self.spec.name}_inputs", __config__=config, **fields)
+
+    @functools.cached_property
+    def _output_adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self._hints.get("return", Any))
+
+
+class Registry:
+    """Agents by key and alias. An alias or key can be taken once."""
+
+    def __init__(self, agents: Iterable[type[Any] | object] = ()) -> None:
+        self._agents: dict[str, AgentSpec] = {}
+        self._names: dict[str, str] = {}
+        self._actions: dict[tuple[str, str], Action] = {}
+        for item in agents:
+            self.register(item)
+
+    def register(self, item: type[Any] | object) -> AgentSpec:
+        """Take in an agent: a class decorated with `@agent`, or an instance of one."""
+        instance = item() if isinstance(item, type) else item
+        spec: AgentSpec | None = getattr(type(instance), AGENT_ATTRIBUTE, None)
+        if spec is None:
+            raise InvalidInput(f"{type(instance).__name__} is not an agent.", fix="Decorate it with @agent.")
+        for name in (spec.key, *spec.aliases):
+            if self._names.setdefault(_folded(name), spec.key) != spec.key:
+                raise InvalidInput(f"The name {name!r} is taken by {self._names[_folded(name)]!r}.")
+        self._agents[spec.key] = spec
+        for action in spec.actions.values():
+            self._actions[spec.key, action.name] = Action(spec, action, instance)
+        return spec
+
+    def agent(self, name: str) -> AgentSpec:
+        """An agent by key or alias; raises `NotFound` with the nearest names."""
+        key = self._names.get(_folded(name))
+        if key is None:
+            nearest = difflib.get_close_matches(_folded(name), self._names, n=3)
+            raise NotFound(f"There is no agent {name!r}.", code="agent_not_found", nearest=nearest)
+        return self._agents[key]
+
+    def action(self, agent: str, action: str) -> Action:
+        """An action by agent and name; raises `NotFound` or `InvalidInput` listing what there is."""
+        spec = self.agent(agent)
+        found = self._actions.get((spec.key, action))
+        if found is None:
+            raise InvalidInput(
+                f"The agent {spec.key!r} has no action {action!r}.",
+                fix=f"Its actions: {', '.join(spec.actions)}.",
+                field="action",
+            )
+        return found
+
+    def specs(self) -> list[AgentSpec]:
+        """All agents by key."""
+        return [self._agents[key] for key in sorted(self._agents)]
+
+    def described(self) -> list[dict[str, Any]]:
+        """All agents with their actions' risk, effect and cost, as plain data."""
+        return [
+            {
+                "agent": spec.key,
+                "domain": spec.domain,
+                "actions": {
+                    name: {"risk": action.risk.value, "effect": action.effect.value, "cost": action.cost}
+                    for name, action in spec.actions.items()
+                },
+            }
+            for spec in self.specs()
+        ]
+
+    def known_actions(self) -> dict[str, tuple[str, ...]]:
+        """Actions by every name an agent has; what definitions are checked against."""
+        return {name: tuple(self._agents[key].actions) for name, key in self._spelled_names().items()}
+
+    def _spelled_names(self) -> dict[str, str]:
+        return {name: spec.key for spec in self._agents.values() for name in (spec.key, *spec.aliases)}
+
+
+def _folded(name: str) -> str:
+    return name.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def _input_error(action: Action, error: ValidationError) -> InvalidInput:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or "inputs"
+    name = f"{action.agent.key}.{action.spec.name}"
+    return InvalidInput(
+        f"{name}: {field}: {first['msg']}.",
+        fix=f"See `dirigent agents {action.agent.key}` for what it takes.",
+        field=field,
+    )
