@@ -1,0 +1,1 @@
+"""Drivers that obey the machine's commands."""

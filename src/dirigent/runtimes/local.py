@@ -1,0 +1,327 @@
+"""The embedded driver: every execution of this process, resumed on start, durable at every step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from dirigent.domain.command import StartChild
+from dirigent.domain.errors import Conflict, DirigentError, JournalDamaged, NotFound
+from dirigent.domain.event import (
+    TERMINAL,
+    CancelRequested,
+    ChildEnded,
+    DefinitionStored,
+    Event,
+    ExecutionCancelled,
+    ExecutionCompleted,
+    ExecutionFailed,
+    ExecutionStarted,
+    Passport,
+    StepFailed,
+)
+from dirigent.domain.workflow import Definition, Kind
+from dirigent.execution.dispatcher import Dispatcher
+from dirigent.execution.failures import failure_of
+from dirigent.execution.request import Request
+from dirigent.interpreter.graph import Graph, build_graph
+from dirigent.interpreter.loading import definition_from, definition_to_dict
+from dirigent.interpreter.machine import Machine
+from dirigent.ports import Clock, Journal, Projections
+from dirigent.runtimes.live import LiveExecution
+
+log = structlog.get_logger("dirigent.runtime")
+
+Observer = Callable[[str, Event], None]
+
+
+class LocalRuntime:
+    """Runs executions on one event loop over one journal.
+
+    `start` resumes everything that was accepted and has not ended. Observers are told of events only
+    when these are durable. An execution whose history is damaged is left alone and named in `damaged`.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        projections: Projections,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        library: Callable[[str], Definition],
+    ) -> None:
+        self.journal = journal
+        self.clock = clock
+        self.damaged: dict[str, str] = {}
+        self._projections = projections
+        self._dispatcher = dispatcher
+        self._library = library
+        self._live: dict[str, LiveExecution] = {}
+        self._graphs: dict[str, Graph] = {}
+        self._observers: list[Observer] = []
+        self._changed = asyncio.Event()
+        self._closing = False
+        self._failure: BaseException | None = None
+
+    async def start(self) -> list[str]:
+        """Take up every unfinished execution where its journal ends; returns their ids."""
+        resumed = [
+            execution_id for execution_id in self._projections.unfinished() if self._load(execution_id)
+        ]
+        ready = _settled()
+        for execution_id in resumed:
+            live = self._live.get(execution_id)
+            if live is not None:
+                live.obey(live.machine.outstanding, ready)
+        return resumed
+
+    async def close(self) -> None:
+        """Stop everything that runs; the journal keeps what is needed to go on."""
+        self._closing = True
+        for live in list(self._live.values()):
+            live.stop()
+            await live.stopped()
+        self._live.clear()
+
+    async def submit(self, definition: Definition, started: ExecutionStarted) -> None:
+        """Accept an execution; returns when it is on stable storage."""
+        await self._begin(definition, started)
+
+    async def deliver(self, execution_id: str, event: Event) -> None:
+        """Hand an event from outside to a running execution; returns when it is durable."""
+        live = self._live.get(execution_id)
+        if live is None:
+            raise self._absent(execution_id)
+        durable = live.record(event)
+        if isinstance(event, CancelRequested):
+            self._cancel_children(execution_id, event)
+        await durable
+
+    async def rest(self, execution_id: str) -> None:
+        """Return when the execution has ended, or waits for a person and nothing else moves."""
+        while self._failure is None and self._moves(execution_id):
+            self._changed.clear()
+            await self._changed.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Be told of every durable event of this process; returns how to stop."""
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
+
+    def running(self) -> list[str]:
+        """Ids of the executions in memory."""
+        return list(self._live)
+
+    async def dispatch(self, request: Request, live: LiveExecution, ready: Awaitable[None]) -> None:
+        """Take an action of a live execution through the dispatcher."""
+        await self._dispatcher.dispatch(request, live, ready)
+
+    async def start_child(self, live: LiveExecution, command: StartChild, ready: Awaitable[None]) -> None:
+        """Start the execution that a step asked for; one that is there already is not started again."""
+        await ready
+        if self.journal.head(command.child):
+            self._take_up(live, command)
+            return
+        try:
+            definition = self._definition_of(command)
+            started = self._child_started(live, command, definition)
+        except DirigentError as error:
+            step = live.machine.state.steps[command.step]
+            failure = failure_of(error)
+            live.note(
+                StepFailed(at=self.clock.now_ms(), step=command.step, attempt=step.attempt, error=failure)
+            )
+            return
+        await self._begin(definition, started)
+
+    def appended(self, live: LiveExecution, events: Sequence[Event], durable: Awaitable[None]) -> None:
+        """Tell observers, waiters and the parent once the events are durable."""
+        live.undurable += 1
+        future = asyncio.ensure_future(durable)
+        future.add_done_callback(lambda done: self._durable(live, events, done))
+
+    def idle(self, error: BaseException | None) -> None:
+        """Wake those who wait for executions to come to rest; a broken driver wakes them with its error."""
+        self._failure = self._failure or error
+        self._changed.set()
+
+    async def _begin(self, definition: Definition, started: ExecutionStarted) -> None:
+        if self.journal.head(started.execution_id):
+            raise Conflict(f"There is an execution {started.execution_id!r} already.")
+        await self._store(definition)
+        machine = Machine(self._graph(started.definition, definition))
+        live = LiveExecution(started.execution_id, machine, self)
+        self._live[started.execution_id] = live
+        passport = started.passport
+        self._dispatcher.budgets.open(passport.root or started.execution_id, passport.budget)
+        await live.record(started)
+
+    async def _store(self, definition: Definition) -> None:
+        stream = definition.content_hash
+        if self.journal.head(stream) == 0:
+            stored = DefinitionStored(
+                at=self.clock.now_ms(), content_hash=stream, definition=definition_to_dict(definition)
+            )
+            await self.journal.append(stream, 0, [stored])
+
+    def _load(self, execution_id: str) -> bool:
+        try:
+            events = self.journal.read(execution_id)
+            started = events[0]
+            assert isinstance(started, ExecutionStarted), "every execution starts with its start"
+            machine = Machine(self._graph(started.definition))
+            for event in events:
+                machine.apply(event)
+        except (JournalDamaged, NotFound) as error:
+            self.damaged[execution_id] = str(error)
+            log.error("execution.damaged", execution=execution_id, reason=str(error))
+            return False
+        self._live[execution_id] = LiveExecution(execution_id, machine, self)
+        root = started.passport.root or execution_id
+        self._dispatcher.budgets.open(root, started.passport.budget)
+        self._dispatcher.budgets.restore(root, machine.state.spent)
+        return True
+
+    def _graph(self, content_hash: str, definition: Definition | None = None) -> Graph:
+        graph = self._graphs.get(content_hash)
+        if graph is None:
+            stored: Definition = definition or self._stored(content_hash)
+            graph = self._graphs[content_hash] = build_graph(stored)
+        return graph
+
+    def _stored(self, content_hash: str) -> Definition:
+        data = self._projections.definition(content_hash)
+        if data is None:
+            raise NotFound(f"The definition {content_hash[:12]} is not stored.", code="definition_not_found")
+        return definition_from(data)
+
+    def _definition_of(self, command: StartChild) -> Definition:
+        if command.definition is not None:
+            return definition_from(command.definition)
+        return self._library(command.workflow)
+
+    def _child_started(
+        self, live: LiveExecution, command: StartChild, definition: Definition
+    ) -> ExecutionStarted:
+        state = live.machine.state
+        assert state.passport is not None, "an execution starts with ExecutionStarted"
+        passport = state.passport
+        envelope = self._envelope(definition) if command.definition is not None else passport.plan
+        return ExecutionStarted(
+            at=self.clock.now_ms(),
+            execution_id=command.child,
+            workflow=definition.name,
+            definition=definition.content_hash,
+            input=command.input,
+            passport=Passport(
+                tenant=passport.tenant,
+                actor=passport.actor,
+                autonomy=passport.autonomy,
+                plan=_narrower(passport.plan, envelope),
+                root=passport.root or live.execution_id,
+                depth=passport.depth + 1,
+                correlation=passport.correlation,
+            ),
+            trigger="parent",
+            parent=live.execution_id,
+            parent_step=command.step,
+        )
+
+    def _envelope(self, definition: Definition) -> tuple[str, ...]:
+        """What a plan may call: the actions of its own steps, by the agents' keys."""
+        agent_of = self._dispatcher.registry.agent
+        steps = [step for step in definition.steps if step.kind is Kind.AGENT]
+        return tuple(sorted({f"{agent_of(step.agent).key}.{step.action}" for step in steps}))
+
+    def _take_up(self, live: LiveExecution, command: StartChild) -> None:
+        """The child was started before: it is live, or it has ended and its end is told now."""
+        if command.child in self._live or command.child in self.damaged:
+            return
+        events = self.journal.read(command.child)
+        started, last = events[0], events[-1]
+        assert isinstance(started, ExecutionStarted), "every execution starts with its start"
+        machine = Machine(self._graph(started.definition))
+        for event in events:
+            machine.apply(event)
+        live.note(_child_ended(machine, last, self.clock.now_ms()))
+
+    def _durable(self, live: LiveExecution, events: Sequence[Event], done: asyncio.Future[None]) -> None:
+        live.undurable -= 1
+        error = None if done.cancelled() else done.exception()
+        if error is not None:
+            self.idle(error)
+            return
+        for event in events:
+            for observer in list(self._observers):
+                observer(live.execution_id, event)
+        if events and isinstance(events[-1], TERMINAL):
+            self._ended(live, events[-1])
+        self._changed.set()
+
+    def _ended(self, live: LiveExecution, last: Event) -> None:
+        self._live.pop(live.execution_id, None)
+        state = live.machine.state
+        if not state.parent:
+            self._dispatcher.budgets.close(live.execution_id)
+            return
+        parent = self._live.get(state.parent)
+        if parent is not None and not self._closing and not parent.machine.state.ended:
+            parent.note(_child_ended(live.machine, last, self.clock.now_ms()))
+
+    def _cancel_children(self, execution_id: str, event: CancelRequested) -> None:
+        for child_id, child in list(self._live.items()):
+            if child_id.startswith(execution_id + "/") and not child.machine.state.ended:
+                child.note(event)
+
+    def _moves(self, execution_id: str) -> bool:
+        family = [
+            live
+            for live_id, live in self._live.items()
+            if live_id == execution_id or live_id.startswith(execution_id + "/")
+        ]
+        return any(live.busy or _pending(live) for live in family)
+
+    def _absent(self, execution_id: str) -> DirigentError:
+        if execution_id in self.damaged:
+            return JournalDamaged(self.damaged[execution_id], streams=[execution_id])
+        row = self._projections.execution(execution_id)
+        if row is None:
+            return NotFound(f"There is no execution {execution_id!r}.", code="execution_not_found")
+        return Conflict(f"The execution {execution_id!r} has ended ({row.status}).")
+
+
+def _pending(live: LiveExecution) -> bool:
+    """Whether something other than a person or a child is waited for."""
+    return any(
+        not (name.startswith("timer:approval:") or isinstance(command, StartChild))
+        for name, command in live.machine.state.outstanding.items()
+    )
+
+
+def _child_ended(machine: Machine, last: Event, now_ms: int) -> ChildEnded:
+    state = machine.state
+    error = last.error if isinstance(last, ExecutionFailed) else None
+    assert isinstance(last, ExecutionCompleted | ExecutionFailed | ExecutionCancelled), "a stream ends once"
+    return ChildEnded(
+        at=now_ms,
+        step=state.parent_step,
+        child=state.execution_id,
+        status=state.status,
+        output=state.output,
+        error=error,
+        spent=state.spent,
+    )
+
+
+def _narrower(outer: tuple[str, ...], inner: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in inner if name in outer) if outer else inner
+
+
+def _settled() -> Awaitable[None]:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future
