@@ -1,0 +1,1 @@
+"""Proposes, never executes: planning, checking, grading and learning are agents like any other."""

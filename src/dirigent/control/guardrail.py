@@ -1,0 +1,91 @@
+"""The guardrail: checks plans before they run and results before they are released."""
+
+from __future__ import annotations
+
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import Any
+
+from dirigent.control.plan import PlanPart
+from dirigent.domain.agent import Effect, Risk
+from dirigent.domain.policy import Decision, Verdict
+from dirigent.ports import Context
+from dirigent.security.admission import action, agent
+
+
+class PlanVerdict(PlanPart):
+    """What the policies say of a plan."""
+
+    allow: bool
+    decision: str
+    requires_approval: bool
+    violations: list[str]
+    reason: str
+    policy_version: str
+
+
+class ResultVerdict(PlanPart):
+    """Which messages may go on to delivery, and which are stopped and why."""
+
+    allow: bool
+    released: list[dict[str, Any]]
+    stopped: list[dict[str, Any]]
+    policy_version: str
+
+
+@agent(
+    "guardrail",
+    domain="core",
+    description="Decides allow, modify, require approval or deny for plans, actions and results.",
+    aliases=("ARE Guardrail", "guardrail_agent", "safety_engine", "GuardrailAgent"),
+)
+class GuardrailAgent:
+    """Asks the policies about whole plans and finished results; single actions are the dispatcher's."""
+
+    @action(risk=Risk.R0, effect=Effect.READ)
+    async def validate_plan(self, plan: dict[str, Any], ctx: Context) -> PlanVerdict:
+        """Ask the policies about a plan as a whole: risks, agents, cost against the budget."""
+        facts = {name: plan[name] for name in ("plan_id", "goal_type", "risk", "limit", "budget", "autonomy")}
+        facts["max_cost"] = plan["cost_max"]
+        facts["tasks"] = [
+            {"agent": task["agent"], "action": task["action"], "risk": task["risk"]} for task in plan["tasks"]
+        ]
+        decision = ctx.decide("plan", facts)
+        return PlanVerdict(
+            allow=decision.verdict is not Verdict.DENY,
+            decision=decision.verdict.value,
+            requires_approval=decision.verdict is Verdict.REQUIRE_APPROVAL,
+            violations=list(decision.rules),
+            reason=_reasons(decision),
+            policy_version=decision.policy_version,
+        )
+
+    @action(risk=Risk.R0, effect=Effect.READ)
+    async def validate_result(self, released: list[dict[str, Any]], ctx: Context) -> ResultVerdict:
+        """Ask the policies about the text of every message that is to be released."""
+        passed: list[dict[str, Any]] = []
+        stopped: list[dict[str, Any]] = []
+        version = ""
+        for message in released:
+            decision = ctx.decide("result", {"text": _text(ctx, message["message_id"])})
+            version = decision.policy_version
+            if decision.verdict in (Verdict.ALLOW, Verdict.REQUIRE_APPROVAL):
+                passed.append(message)
+            else:
+                stopped.append({**message, "violations": list(decision.rules), "reason": _reasons(decision)})
+        return ResultVerdict(allow=not stopped, released=passed, stopped=stopped, policy_version=version)
+
+
+def _text(ctx: Context, message_id: str) -> str:
+    rows = ctx.records.fetch("messages", where={"message_id": message_id})
+    content = rows[0]["content"] if rows else b""
+    raw = content if isinstance(content, bytes) else str(content).encode()
+    parsed = message_from_bytes(raw, policy=SMTP)
+    assert isinstance(parsed, EmailMessage), "the SMTP policy makes EmailMessage"
+    body = parsed.get_body(preferencelist=("plain",))
+    return f"{parsed.get('Subject', '')}\n{body.get_content() if body else ''}"
+
+
+def _reasons(decision: Decision) -> str:
+    return "; ".join(finding.reason or finding.rule for finding in decision.findings)
