@@ -1,0 +1,1 @@
+"""Goals: read, accepted, and told back."""

@@ -1,0 +1,55 @@
+"""Workflows from files: loaded and checked against the agents there are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dirigent.domain.errors import InvalidInput, NotFound
+from dirigent.domain.workflow import Definition
+from dirigent.interpreter.loading import load_definition
+
+BUILT_IN = Path(__file__).parent.parent / "workflows"
+FILE_MAX_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A checked workflow definition, ready to run."""
+
+    definition: Definition
+
+    @classmethod
+    def parse(
+        cls,
+        text: str,
+        *,
+        source: str = "<workflow>",
+        actions: Mapping[str, Collection[str]] | None = None,
+    ) -> Workflow:
+        """Read YAML or JSON; raises `InvalidDefinition` with every problem and its position."""
+        return cls(load_definition(text, source=source, actions=actions))
+
+    @classmethod
+    def load(cls, path: str | Path, *, actions: Mapping[str, Collection[str]] | None = None) -> Workflow:
+        """Read a file."""
+        file = Path(path)
+        if not file.is_file():
+            raise NotFound(f"There is no file {file}.", code="file_not_found")
+        if file.stat().st_size > FILE_MAX_BYTES:
+            raise InvalidInput(f"{file} is larger than {FILE_MAX_BYTES // 1024} KB.", fix="Split it.")
+        try:
+            text = file.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise InvalidInput(f"{file} is not text in UTF-8.", fix="Save it as UTF-8.") from error
+        return cls.parse(text, source=str(file), actions=actions)
+
+
+def built_in(name: str) -> Definition:
+    """A workflow that comes with Dirigent; raises `NotFound`."""
+    file = BUILT_IN / f"{name}.yaml"
+    if not name.replace("_", "").isalnum() or not file.is_file():
+        known = sorted(path.stem for path in BUILT_IN.glob("*.yaml"))
+        raise NotFound(f"There is no built-in workflow {name!r}.", code="workflow_not_found", nearest=known)
+    return Workflow.load(file).definition
