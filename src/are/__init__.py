@@ -1,0 +1,1 @@
+"""The published entry point of the revenue engine; everything behind it is Dirigent."""

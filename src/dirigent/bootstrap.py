@@ -1,0 +1,209 @@
+"""The composition root: the only place that knows which adapter stands behind which port."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from dirigent import __version__
+from dirigent.agents.catalogue import catalogue
+from dirigent.control.catalogue import control_agents
+from dirigent.control.policy.gate import RulePolicyGate
+from dirigent.control.policy.loading import default_rules, load_rules
+from dirigent.domain.event import Event
+from dirigent.domain.policy import Autonomy
+from dirigent.domain.workflow import Definition
+from dirigent.engine import Engine
+from dirigent.execution.dispatcher import Dispatcher, World
+from dirigent.execution.gates import Gates
+from dirigent.execution.registry import Registry
+from dirigent.intake.goals.report import GoalReport, report_goal
+from dirigent.intake.imports import ImportReport, import_folder
+from dirigent.intake.ingest import Accepted, Intake, Limits
+from dirigent.intake.workflows import Workflow, built_in
+from dirigent.integrations.deterministic_model import DeterministicModel
+from dirigent.integrations.file_outbox import FileOutbox
+from dirigent.interpreter.reading import Reading
+from dirigent.ports import Clock, Model
+from dirigent.runtimes.clock import SystemClock
+from dirigent.runtimes.local import LocalRuntime
+from dirigent.settings import Settings, read_settings
+from dirigent.storage.sqlite.journal import SqliteJournal
+from dirigent.storage.sqlite.lock import DataFolderLock
+from dirigent.storage.sqlite.memory import SqliteMemory
+from dirigent.storage.sqlite.projections import SqliteProjections
+from dirigent.storage.sqlite.records import SqliteRecords
+
+Progress = Callable[[str, str, int, int, str], None]
+
+
+class Dirigent:
+    """The whole system over one data folder; an async context manager.
+
+    `agents` are your own agent classes, beside those that come with Dirigent. `model` stands for the
+    language model; without one everything works by rules. On entering, every execution that had not
+    ended is taken up again. Raises `DataFolderBusy` where another process holds the folder.
+
+    >>> async with Dirigent() as dirigent:
+    ...     report = await dirigent.process_goal("Reactivate 50 dormant enterprise leads")
+    """
+
+    def __init__(
+        self,
+        data_folder: str | Path | None = None,
+        *,
+        agents: Iterable[type[Any] | object] = (),
+        model: Model | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.settings = settings or read_settings(data_folder=data_folder)
+        if data_folder is not None:
+            self.settings = self.settings.model_copy(update={"data_folder": Path(data_folder)})
+        self.clock = clock or SystemClock()
+        self.model = model or DeterministicModel()
+        self.registry = Registry([*control_agents(), *catalogue(), *agents])
+        self.resumed: list[str] = []
+        self._progress = progress
+        self._opened_at = time.monotonic()
+
+    async def __aenter__(self) -> Self:
+        folder = self.settings.data_folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.lock = DataFolderLock(folder)
+        self.lock.acquire()
+        try:
+            await self._open(folder)
+        except BaseException:
+            self.lock.release()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.runtime.close()
+        await self.journal.close()
+        self.projections.close()
+        self.memory.close()
+        self.records.close()
+        self.lock.release()
+
+    async def _open(self, folder: Path) -> None:
+        self.records = SqliteRecords(folder / "records.db")
+        self.memory = SqliteMemory(folder / "memory.db")
+        self.journal = SqliteJournal.open(folder)
+        self.projections = SqliteProjections(folder)
+        self.policy = RulePolicyGate(self._rules(), now_ms=self.clock.now_ms)
+        gates = Gates(self.policy, self.records, self.allows_delivery)
+        world = World(
+            records=self.records,
+            memory=self.memory,
+            model=self.model,
+            outbox=FileOutbox(folder / "outbox"),
+            clock=self.clock,
+        )
+        dispatcher = Dispatcher(self.registry, gates, world, progress=self._progress)
+        self.runtime = LocalRuntime(self.journal, self.projections, dispatcher, self.clock, built_in)
+        self.engine = Engine(self.runtime, self.journal, self.projections, self.clock, self.allows_delivery)
+        self.intake = Intake(self.engine, self.registry, built_in, self.clock, self._limits())
+        self.resumed = await self.runtime.start()
+
+    def allows_delivery(self, tenant: str) -> bool:
+        """Whether anything may leave for this tenant."""
+        _ = tenant
+        return self.settings.allow_delivery
+
+    async def submit_goal(self, goal: Mapping[str, Any] | str) -> Accepted:
+        """Accept a goal and return at once; it runs in the background."""
+        return await self.intake.submit_goal(goal, trigger="sdk")
+
+    async def process_goal(self, goal: Mapping[str, Any] | str) -> GoalReport:
+        """Accept a goal and wait until it has ended or waits for a person."""
+        accepted = await self.submit_goal(goal)
+        await self.engine.rest(accepted.execution_id)
+        return self.report(accepted.execution_id)
+
+    def report(self, execution_id: str) -> GoalReport:
+        """How a goal stands: plan, tasks, assessment, what leaves and what is held."""
+        return report_goal(self.engine, execution_id)
+
+    async def run(
+        self,
+        workflow: Workflow | Definition | str | Path,
+        input: Mapping[str, Any] | None = None,
+        *,
+        tenant: str | None = None,
+        autonomy: Autonomy | None = None,
+    ) -> Reading:
+        """Run a workflow (a loaded one, or a file) and wait until it has ended or waits for a person."""
+        execution_id = await self.intake.run_workflow(
+            self.workflow(workflow), input, tenant=tenant, autonomy=autonomy
+        )
+        return await self.engine.rest(execution_id)
+
+    def workflow(self, workflow: Workflow | Definition | str | Path) -> Definition:
+        """The definition, checked against the agents there are."""
+        if isinstance(workflow, Definition):
+            return workflow
+        if isinstance(workflow, Workflow):
+            return workflow.definition
+        return Workflow.load(workflow, actions=self.registry.known_actions()).definition
+
+    def import_folder(
+        self,
+        folder: Path,
+        tenant: str | None = None,
+        *,
+        strict: bool = False,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> ImportReport:
+        """Read a folder of CSV files through its `import.yaml`."""
+        return import_folder(
+            folder, self.records, tenant or self.settings.tenant, strict=strict, progress=progress
+        )
+
+    def health(self) -> dict[str, Any]:
+        """Every component with its status; `unhealthy` where a required one is down."""
+        damaged = self.runtime.damaged
+        active = len(self.runtime.running())
+        agents = [self.registry.agent(key) for key in ("planner", "critic", "guardrail", "rag_service")]
+        found = [
+            *(_component(spec.key, "online", spec.description) for spec in agents),
+            _component("executor", "online", f"{active} executions in memory"),
+            _component("queue", "online", "embedded"),
+            _component("event_store", "error" if damaged else "online", "; ".join(damaged.values())),
+            _component("database", "online", "SQLite"),
+            _component("brain", "online", f"{self.model.provider} provider"),
+        ]
+        return {
+            "status": "unhealthy" if damaged else "healthy",
+            "version": __version__,
+            "uptime_s": round(time.monotonic() - self._opened_at, 1),
+            "components": {component["name"]: component for component in found},
+            "active_executions": active,
+        }
+
+    def observe(self, observer: Callable[[str, Event], None]) -> Callable[[], None]:
+        """Be told of every durable event; returns how to stop."""
+        return self.runtime.observe(observer)
+
+    def _rules(self) -> Any:
+        extra = self.settings.policies
+        return [*default_rules(), *(load_rules(extra.read_text(), source=str(extra)) if extra else [])]
+
+    def _limits(self) -> Limits:
+        return Limits(
+            tenant=self.settings.tenant,
+            actor=self.settings.actor,
+            default_autonomy=self.settings.config.defaultAutonomyLevel,
+            max_autonomy=self.settings.max_autonomy,
+        )
+
+
+def _component(name: str, status: str, detail: str) -> dict[str, str]:
+    return {"name": name, "status": status, "detail": detail}

@@ -1,0 +1,174 @@
+"""Environment and configuration file, read once into frozen values that say where they come from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dirigent.domain.errors import InvalidInput
+from dirigent.domain.policy import Autonomy
+
+CONFIG_NAME = "are.config.json"
+SECRET_WORDS = ("KEY", "SECRET", "TOKEN", "PASSWORD")
+SHOWN_VARIABLES = (
+    "REDIS_URL",
+    "REKINDLE_BRAIN_URL",
+    "CREWAI_SERVICE_URL",
+    "REX_SERVICE_URL",
+    "SERVICES_URL",
+    "OPENAI_API_KEY",
+    "DIRIGENT_DATA",
+    "DIRIGENT_CONFIG",
+    "DIRIGENT_POLICIES",
+    "DIRIGENT_ALLOW_DELIVERY",
+    "DIRIGENT_TENANT",
+    "DIRIGENT_HOST",
+    "PORT",
+    "LOG_LEVEL",
+)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AnomalyThresholds(_Section):
+    """When a drop or a rise is an anomaly (drops absolute on 0 to 1, rise as a factor)."""
+
+    qualityDrop: float = 0.2
+    successRateDrop: float = 0.15
+    responseTimeIncrease: float = 1.5
+
+
+class Learning(_Section):
+    """How much evidence a learning signal needs, and how long memory is kept."""
+
+    minSamplesForLearning: int = 50
+    learningSignalThreshold: float = 0.7
+    memoryRetentionDays: int = 90
+
+
+class Safety(_Section):
+    """Switches of the content checks."""
+
+    contentFilteringEnabled: bool = True
+    piiDetectionEnabled: bool = True
+    rateLimitingEnabled: bool = True
+
+
+class Config(_Section):
+    """The configuration file; every key has a default, an unknown key is an error."""
+
+    enabled: bool = True
+    defaultAutonomyLevel: Autonomy = Autonomy.L1
+    maxAutonomyPerOrg: dict[str, Autonomy] = Field(default_factory=lambda: {"default": Autonomy.L2})
+    anomalyThresholds: AnomalyThresholds = AnomalyThresholds()
+    learning: Learning = Learning()
+    safety: Safety = Safety()
+
+
+class Settings(BaseModel):
+    """Everything the composition root needs to know about its surroundings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    data_folder: Path = Path(".dirigent")
+    tenant: str = "default"
+    actor: str = "local"
+    allow_delivery: bool = False
+    policies: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    config: Config = Config()
+    config_file: Path | None = None
+    environment: dict[str, str] = {}
+
+    def max_autonomy(self, tenant: str) -> Autonomy:
+        """The highest level a tenant may run at."""
+        maximum = self.config.maxAutonomyPerOrg
+        return maximum.get(tenant, maximum.get("default", Autonomy.L2))
+
+    def shown(self) -> dict[str, Any]:
+        """The configuration as it may be shown: secrets masked, every value with its source."""
+        config = self.config.model_dump(mode="json")
+        return {
+            "config": config,
+            "env": {name: _masked(name, value) for name, value in self.environment.items()},
+            "sources": {
+                **{key: self._source(key) for key in config},
+                **dict.fromkeys(self.environment, "environment"),
+                "PORT": "environment" if "PORT" in self.environment else "default",
+            },
+        }
+
+    def _source(self, key: str) -> str:
+        return "file" if self.config_file and key in self.config.model_fields_set else "default"
+
+
+def read_settings(
+    environment: Mapping[str, str] | None = None, folder: Path | None = None, **overrides: Any
+) -> Settings:
+    """Read the environment and the configuration file; raises `InvalidInput` naming key and expectation.
+
+    `overrides` (from command-line options) win over the environment.
+    """
+    env = dict(os.environ if environment is None else environment)
+    file = _config_file(env, folder or Path.cwd())
+    values: dict[str, Any] = {
+        "data_folder": env.get("DIRIGENT_DATA"),
+        "tenant": env.get("DIRIGENT_TENANT"),
+        "allow_delivery": env.get("DIRIGENT_ALLOW_DELIVERY"),
+        "policies": env.get("DIRIGENT_POLICIES"),
+        "host": env.get("DIRIGENT_HOST"),
+        "port": env.get("PORT"),
+        "log_level": env.get("LOG_LEVEL", "").lower() or None,
+        "actor": env.get("USER"),
+        **overrides,
+    }
+    given = {name: value for name, value in values.items() if value is not None}
+    try:
+        return Settings(
+            **given,
+            config=_read_config(file),
+            config_file=file,
+            environment={name: env[name] for name in SHOWN_VARIABLES if name in env},
+        )
+    except ValidationError as error:
+        raise _readable(error, "setting") from error
+
+
+def _config_file(env: Mapping[str, str], folder: Path) -> Path | None:
+    named = env.get("DIRIGENT_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise InvalidInput(f"DIRIGENT_CONFIG names {named}, which is no file.", field="DIRIGENT_CONFIG")
+        return Path(named)
+    found = folder / CONFIG_NAME
+    return found if found.is_file() else None
+
+
+def _read_config(file: Path | None) -> Config:
+    if file is None:
+        return Config()
+    try:
+        return Config.model_validate(json.loads(file.read_text()))
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"{file}:{error.lineno}:{error.colno} is not JSON: {error.msg}.") from error
+    except ValidationError as error:
+        raise _readable(error, str(file)) from error
+
+
+def _readable(error: ValidationError, where: str) -> InvalidInput:
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    return InvalidInput(f"{where}: {path}: {first['msg']}.", fix="See `dirigent doctor`.", field=path)
+
+
+def _masked(name: str, value: str) -> str:
+    return "***" if any(word in name for word in SECRET_WORDS) else value
