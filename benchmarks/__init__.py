@@ -1,0 +1,1 @@
+"""Figures of this machine, printed next to its disk's limit. `make bench`."""
