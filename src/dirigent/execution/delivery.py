@@ -18,7 +18,7 @@ def deliver_admitted(outbox: Outbox) -> Callable[[str, bytes], Path]:
         if admission is None or not admission.action.outward:
             if admission is not None:
                 admission.on_refusal("outbox", "deliver")
-            raise Refused("Only an action declared outward may deliver.", rules=("dispatcher.not_outward",))
+            raise Refused("Only an action declared outward may deliver.", rules=("dispatcher.only_way",))
         return outbox.deliver(message_id, content)
 
     return deliver

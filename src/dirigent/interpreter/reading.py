@@ -23,6 +23,7 @@ from dirigent.domain.event import (
     FanOutStarted,
     StepCompleted,
     StepFailed,
+    StepOutcomeResolved,
     StepOutcomeUnknown,
     StepSkipped,
     StepStarted,
@@ -126,6 +127,12 @@ def _unknown(reading: Reading, event: StepOutcomeUnknown) -> None:
     reading.step(event.step, event.at).status = "outcome_unknown"
 
 
+def _resolved(reading: Reading, event: StepOutcomeResolved) -> None:
+    step = reading.step(event.step, event.at)
+    step.output, step.reason = event.output, f"settled by {event.actor}"
+    _end(step, "succeeded" if event.happened else "running", event.at if event.happened else 0)
+
+
 def _fan_out(reading: Reading, event: FanOutStarted) -> None:
     step = reading.step(event.step, event.at)
     step.attempts = 1
@@ -192,6 +199,7 @@ _READERS: dict[type[Event], Callable[[Reading, Any], None]] = {
     StepFailed: _step_failed,
     StepSkipped: _step_skipped,
     StepOutcomeUnknown: _unknown,
+    StepOutcomeResolved: _resolved,
     FanOutStarted: _fan_out,
     ApprovalRequested: _approval_requested,
     ApprovalDecided: _approval_decided,

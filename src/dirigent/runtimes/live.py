@@ -33,7 +33,7 @@ class Host(Protocol):
         """Events were handed to the journal."""
         ...
 
-    def idle(self, error: BaseException | None) -> None:
+    def idle(self, live: LiveExecution, error: BaseException | None) -> None:
         """Something an execution was doing has ended, with an error if it broke off."""
         ...
 
@@ -149,7 +149,7 @@ class LiveExecution:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._host.idle(None if task.cancelled() else task.exception())
+        self._host.idle(self, None if task.cancelled() else task.exception())
 
     def _arm(self, command: StartTimer) -> None:
         name = command.timer

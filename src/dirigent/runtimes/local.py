@@ -30,6 +30,7 @@ from dirigent.interpreter.graph import Graph, build_graph
 from dirigent.interpreter.loading import definition_from, definition_to_dict
 from dirigent.interpreter.machine import Machine
 from dirigent.ports import Clock, Journal, Projections
+from dirigent.runtimes.families import Families
 from dirigent.runtimes.live import LiveExecution
 
 log = structlog.get_logger("dirigent.runtime")
@@ -58,10 +59,9 @@ class LocalRuntime:
         self._projections = projections
         self._dispatcher = dispatcher
         self._library = library
-        self._live: dict[str, LiveExecution] = {}
+        self._live = Families()
         self._graphs: dict[str, Graph] = {}
         self._observers: list[Observer] = []
-        self._changed = asyncio.Event()
         self._closing = False
         self._failure: BaseException | None = None
 
@@ -80,10 +80,10 @@ class LocalRuntime:
     async def close(self) -> None:
         """Stop everything that runs; the journal keeps what is needed to go on."""
         self._closing = True
-        for live in list(self._live.values()):
+        for live in self._live:
             live.stop()
             await live.stopped()
-        self._live.clear()
+            self._live.remove(live.execution_id)
 
     async def submit(self, definition: Definition, started: ExecutionStarted) -> None:
         """Accept an execution; returns when it is on stable storage."""
@@ -102,8 +102,7 @@ class LocalRuntime:
     async def rest(self, execution_id: str) -> None:
         """Return when the execution has ended, or waits for a person and nothing else moves."""
         while self._failure is None and self._moves(execution_id):
-            self._changed.clear()
-            await self._changed.wait()
+            await self._live.changed(execution_id)
         if self._failure is not None:
             raise self._failure
 
@@ -114,7 +113,7 @@ class LocalRuntime:
 
     def running(self) -> list[str]:
         """Ids of the executions in memory."""
-        return list(self._live)
+        return [live.execution_id for live in self._live]
 
     async def dispatch(self, request: Request, live: LiveExecution, ready: Awaitable[None]) -> None:
         """Take an action of a live execution through the dispatcher."""
@@ -144,10 +143,12 @@ class LocalRuntime:
         future = asyncio.ensure_future(durable)
         future.add_done_callback(lambda done: self._durable(live, events, done))
 
-    def idle(self, error: BaseException | None) -> None:
-        """Wake those who wait for executions to come to rest; a broken driver wakes them with its error."""
-        self._failure = self._failure or error
-        self._changed.set()
+    def idle(self, live: LiveExecution, error: BaseException | None) -> None:
+        """Wake those who wait for the family; a broken driver wakes everybody with its error."""
+        self._live.touch(live.execution_id)
+        if error is not None:
+            self._failure = self._failure or error
+            self._live.touch_all()
 
     async def _begin(self, definition: Definition, started: ExecutionStarted) -> None:
         if self.journal.head(started.execution_id):
@@ -155,7 +156,7 @@ class LocalRuntime:
         await self._store(definition)
         machine = Machine(self._graph(started.definition, definition))
         live = LiveExecution(started.execution_id, machine, self)
-        self._live[started.execution_id] = live
+        self._live.add(live)
         passport = started.passport
         self._dispatcher.budgets.open(passport.root or started.execution_id, passport.budget)
         await live.record(started)
@@ -180,7 +181,7 @@ class LocalRuntime:
             self.damaged[execution_id] = str(error)
             log.error("execution.damaged", execution=execution_id, reason=str(error))
             return False
-        self._live[execution_id] = LiveExecution(execution_id, machine, self)
+        self._live.add(LiveExecution(execution_id, machine, self))
         root = started.passport.root or execution_id
         self._dispatcher.budgets.open(root, started.passport.budget)
         self._dispatcher.budgets.restore(root, machine.state.spent)
@@ -239,7 +240,7 @@ class LocalRuntime:
 
     def _take_up(self, live: LiveExecution, command: StartChild) -> None:
         """The child was started before: it is live, or it has ended and its end is told now."""
-        if command.child in self._live or command.child in self.damaged:
+        if self._live.get(command.child) is not None or command.child in self.damaged:
             return
         events = self.journal.read(command.child)
         started, last = events[0], events[-1]
@@ -253,17 +254,17 @@ class LocalRuntime:
         live.undurable -= 1
         error = None if done.cancelled() else done.exception()
         if error is not None:
-            self.idle(error)
+            self.idle(live, error)
             return
         for event in events:
             for observer in list(self._observers):
                 observer(live.execution_id, event)
         if events and isinstance(events[-1], TERMINAL):
             self._ended(live, events[-1])
-        self._changed.set()
+        self._live.touch(live.execution_id)
 
     def _ended(self, live: LiveExecution, last: Event) -> None:
-        self._live.pop(live.execution_id, None)
+        self._live.remove(live.execution_id)
         state = live.machine.state
         if not state.parent:
             self._dispatcher.budgets.close(live.execution_id)
@@ -273,17 +274,12 @@ class LocalRuntime:
             parent.note(_child_ended(live.machine, last, self.clock.now_ms()))
 
     def _cancel_children(self, execution_id: str, event: CancelRequested) -> None:
-        for child_id, child in list(self._live.items()):
-            if child_id.startswith(execution_id + "/") and not child.machine.state.ended:
-                child.note(event)
+        for live in self._live.below(execution_id):
+            if not live.machine.state.ended:
+                live.note(event)
 
     def _moves(self, execution_id: str) -> bool:
-        family = [
-            live
-            for live_id, live in self._live.items()
-            if live_id == execution_id or live_id.startswith(execution_id + "/")
-        ]
-        return any(live.busy or _pending(live) for live in family)
+        return any(live.busy or _pending(live) for live in self._live.below(execution_id))
 
     def _absent(self, execution_id: str) -> DirigentError:
         if execution_id in self.damaged:
