@@ -129,7 +129,7 @@ def read_settings(
         "port": env.get("PORT"),
         "log_level": env.get("LOG_LEVEL", "").lower() or None,
         "actor": env.get("USER"),
-        **overrides,
+        **{name: value for name, value in overrides.items() if value is not None},
     }
     given = {name: value for name, value in values.items() if value is not None}
     try:
