@@ -1,0 +1,1 @@
+"""Storage on one machine without a service: SQLite through apsw."""
