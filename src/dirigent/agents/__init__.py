@@ -1,0 +1,1 @@
+"""The agents that come with Dirigent, one folder per business domain; `catalogue` lists them."""

@@ -1,0 +1,26 @@
+"""The agents that come with Dirigent. Importing this loads no number cruncher; ranking does when it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dirigent.agents.revenue.compliance import ComplianceAgent
+from dirigent.agents.revenue.delivery import DeliveryAgent
+from dirigent.agents.revenue.lead_scorer import LeadScorerAgent
+from dirigent.agents.revenue.quality_control import QualityControlAgent
+from dirigent.agents.revenue.researcher import ResearcherAgent
+from dirigent.agents.revenue.revival_engine import RevivalEngineAgent
+from dirigent.agents.revenue.writer import WriterAgent
+
+
+def catalogue() -> tuple[type[Any], ...]:
+    """Every agent class that comes with Dirigent, by its key."""
+    return (
+        ComplianceAgent,
+        DeliveryAgent,
+        LeadScorerAgent,
+        QualityControlAgent,
+        ResearcherAgent,
+        RevivalEngineAgent,
+        WriterAgent,
+    )

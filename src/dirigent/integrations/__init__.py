@@ -1,0 +1,1 @@
+"""Adapters to the world outside, one file per technology, imported only by the composition root."""
