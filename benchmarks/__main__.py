@@ -27,7 +27,9 @@ def main() -> None:
     table.add_row(f"steps a second, runs of {STEPS} pure steps", f"{figures.steps_per_second:,.0f}")
     table.add_row("  as a multiple of the fsync rate", f"{figures.steps_per_second / before:.1f}")
     table.add_row("events per commit (one fsync each)", f"{figures.events_per_commit:.1f}")
-    table.add_row("start until durable, p50 and p95", f"{figures.start_ms_p50:.2f} ms, {figures.start_ms_p95:.2f} ms")
+    table.add_row(
+        "start until durable, p50 and p95", f"{figures.start_ms_p50:.2f} ms, {figures.start_ms_p95:.2f} ms"
+    )
     table.add_row("one run alone, 1 pure step, p50", f"{figures.one_step_ms_p50:.2f} ms")
     table.add_row(f"one run alone, {STEPS} pure steps, p50", f"{figures.five_steps_ms_p50:.2f} ms")
     table.add_row("goal to checked plan, p50", f"{planning:.0f} ms")

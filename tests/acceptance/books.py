@@ -33,7 +33,9 @@ def small_books(dirigent: Dirigent, tenant: str) -> None:
             }
         ],
     )
-    records.save(tenant, "products", [{"sku": sku, "name": name, "price": 5.0} for sku, name in PRODUCTS.items()])
+    records.save(
+        tenant, "products", [{"sku": sku, "name": name, "price": 5.0} for sku, name in PRODUCTS.items()]
+    )
     records.save(tenant, "customers", [{"customer_id": name, "country": "GB"} for name in customers])
     records.save(tenant, "contacts", [_contact(name) for name in customers])
     orders = [order for number, name in enumerate(customers) for order in _orders(number, name)]

@@ -133,7 +133,9 @@ async def test_a_budget_is_never_exceeded(tmp_path: Path) -> None:
     assert Worker.calls == ["paid", "paid"]
     assert reading.status == "partially_completed"
     assert reading.spent == pytest.approx(0.8)
-    assert [step.reason for step in reading.steps.values() if step.status == "skipped"][0].startswith("budget")
+    assert [step.reason for step in reading.steps.values() if step.status == "skipped"][0].startswith(
+        "budget"
+    )
 
 
 async def test_a_step_ends_at_its_time_limit(tmp_path: Path) -> None:
@@ -146,7 +148,10 @@ async def test_a_step_ends_at_its_time_limit(tmp_path: Path) -> None:
 
 async def test_cancel_stops_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:
     """After a cancel no further step starts, and the late result is dropped."""
-    steps = [_step("one", "wait", parameters={"name": "one"}), _step("two", "note", parameters={"name": "two"})]
+    steps = [
+        _step("one", "wait", parameters={"name": "one"}),
+        _step("two", "note", parameters={"name": "two"}),
+    ]
     async with Dirigent(tmp_path, agents=[Worker]) as dirigent:
         execution_id = await dirigent.intake.run_workflow(_chain(*steps))
         await _until(lambda: Worker.calls)

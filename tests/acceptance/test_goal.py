@@ -97,7 +97,9 @@ async def test_changed_bytes_are_not_what_was_approved(tmp_path: Path) -> None:
     async with _system(tmp_path, delivery=True) as dirigent:
         report = await _run(dirigent, _goal("L1"))
         row = dirigent.engine.approvals(TENANT)[0]
-        message = dirigent.records.fetch(TENANT, "messages", where={"message_id": row.preview["message_id"]})[0]
+        message = dirigent.records.fetch(TENANT, "messages", where={"message_id": row.preview["message_id"]})[
+            0
+        ]
         dirigent.records.save(TENANT, "messages", [{**message, "content": b"Subject: x\r\n\r\nchanged"}])
         await dirigent.engine.approve(row.approval_id, "boss")
         await dirigent.engine.rest(report.goal.execution_id)
@@ -113,7 +115,9 @@ async def test_an_opt_out_after_drafting_stops_the_message(tmp_path: Path) -> No
         dirigent.records.save(TENANT, "contacts", [{**contact, "opted_out": True}])
         await dirigent.engine.approve(row.approval_id, "boss")
         await dirigent.engine.rest(report.goal.execution_id)
-        refused = [event for event in dirigent.engine.events(row.execution_id) if isinstance(event, ActionRefused)]
+        refused = [
+            event for event in dirigent.engine.events(row.execution_id) if isinstance(event, ActionRefused)
+        ]
         assert [event.action for event in refused] == ["send"]
     assert not list((tmp_path / "outbox").glob("*.eml"))
 

@@ -30,7 +30,11 @@ def _elsewhere(folder: Path, seed: str) -> dict[str, list[str]]:
     environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
     script = Path(replay.__file__)
     done = subprocess.run(
-        [sys.executable, str(script), str(folder)], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, str(script), str(folder)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     found: dict[str, list[str]] = json.loads(done.stdout)
     return found

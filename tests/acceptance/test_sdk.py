@@ -26,9 +26,7 @@ def empty_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def _as_printed(name: str, names: dict[str, Any]) -> dict[str, Any]:
     """Run an example's statements as printed, at the top level of a coroutine."""
-    code = compile(
-        (EXAMPLES / name).read_text(), name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    )
+    code = compile((EXAMPLES / name).read_text(), name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     running = eval(code, names)  # the printed example itself is what is tested
     if running is not None:
         await running
@@ -60,9 +58,16 @@ async def test_process_goal_as_printed(empty_surroundings: Path, capsys: pytest.
         "Execution completed: completed",
         "Execution completed: awaiting_approval",
     )
-    assert {"status", "execution_id", "plan", "outcomes", "assessment", "signals", "budget", "approvals"} <= set(
-        result
-    )
+    assert {
+        "status",
+        "execution_id",
+        "plan",
+        "outcomes",
+        "assessment",
+        "signals",
+        "budget",
+        "approvals",
+    } <= set(result)
     leads = {draft["lead_id"] for draft in (record["data"] for record in result["result"]["records"])}
     assert 0 < len(leads) <= 50
     assert set(result["assessment"]["attainment"]) == {"meetings_booked", "reply_rate"}
@@ -84,9 +89,7 @@ async def test_a_goal_without_books_is_blocked(empty_surroundings: Path) -> None
     assert result["result"]["records"] == []
 
 
-async def test_system_status_as_printed(
-    empty_surroundings: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_system_status_as_printed(empty_surroundings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The status names its components, each with name, status and detail."""
     names = await _as_printed("000-01-initialize.py", {})
     try:

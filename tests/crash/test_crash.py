@@ -96,5 +96,7 @@ async def test_thirty_kills_lose_nothing_and_do_nothing_twice(tmp_path: Path) ->
     assert recorder.calls.keys() <= intents, "an effect without a durable intent"
     places = Counter(where for key, where in set(recorder.lines))
     assert max(places.values()) == 1, "one step acted under two keys"
-    keyed = Counter(where.split("/")[0] for key, where in set(recorder.lines) if recorder.kinds[key] == "keyed")
+    keyed = Counter(
+        where.split("/")[0] for key, where in set(recorder.lines) if recorder.kinds[key] == "keyed"
+    )
     assert all(keyed[reading.execution_id] == ITEMS + 1 for reading in readings)

@@ -44,7 +44,12 @@ def _goal(number: int) -> dict[str, object]:
     return {
         "goal_type": "REVIVE_PIPELINE",
         "description": f"Reactivate dormant enterprise leads, round {number}",
-        "constraints": {"autonomy_level": "L2", "max_budget": 1000, "limit": DORMANT, "segment": "enterprise"},
+        "constraints": {
+            "autonomy_level": "L2",
+            "max_budget": 1000,
+            "limit": DORMANT,
+            "segment": "enterprise",
+        },
         "org_id": TENANT,
     }
 
@@ -58,7 +63,11 @@ async def _pursue(folder: Path, goal: Path, wait_s: float | None) -> bool:
     }
     arguments = ["goal", "run", str(goal), "--data", str(folder), "--output", "json"]
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, *arguments, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        *COMMAND,
+        *arguments,
+        env=environment,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
     )
     try:
         _, errors = await asyncio.wait_for(process.communicate(), wait_s)

@@ -49,6 +49,7 @@ async def _tell(line: str) -> str:
 
 def workflow() -> Definition:
     """A bit of everything: items, both effect classes, a wait, a condition and a join."""
+
     def agent_step(name: str, act: str, **more: object) -> Step:
         values = {"retry": Retry(max_attempts=3, initial_ms=10), **more}
         return Step(id=name, kind=Kind.AGENT, agent="teller", action=act, **values)  # type: ignore[arg-type]
@@ -76,9 +77,7 @@ async def main(folder: Path, socket: str, runs: int) -> None:
         for number, name in enumerate(wanted):
             if dirigent.projections.execution(name) is None:
                 given = {"number": number % 5, "items": [f"i{n}" for n in range(ITEMS)]}
-                start = Start(
-                    definition=workflow(), tenant="t", actor="test", input=given, execution_id=name
-                )
+                start = Start(definition=workflow(), tenant="t", actor="test", input=given, execution_id=name)
                 await dirigent.engine.start(start)
         await asyncio.gather(*(_settled(dirigent, name) for name in wanted))
     print("done", flush=True)
