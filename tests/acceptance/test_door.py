@@ -131,7 +131,7 @@ async def test_a_call_inside_an_action_gets_its_own_verdict(tmp_path: Path) -> N
 async def test_what_a_model_proposes_gets_a_verdict_each(tmp_path: Path) -> None:
     """Tool calls of a hostile model are refused one by one, the unknown and the unfit too."""
     output, events, letters = await _attempt(tmp_path, _one("by_model"))
-    assert all("refused" in item for item in output) and len(output) == 3
+    assert ["refused" in item for item in output] == [True, True, True]
     refused = [event for event in events if isinstance(event, ActionRefused)]
     assert [(event.agent, event.action) for event in refused] == [
         ("delivery", "send"),
@@ -145,7 +145,8 @@ async def test_every_action_that_ran_has_a_verdict_before_it(tmp_path: Path) -> 
     """What was let through says so before its outcome, with the policy version that allowed it."""
     _, events, _ = await _attempt(tmp_path, _one("by_model"))
     started = [event for event in events if isinstance(event, StepStarted | CallStarted)]
-    assert started and all(event.verdict == "allow" and event.policy for event in started)
+    assert {event.verdict for event in started} == {"allow"}
+    assert all(event.policy for event in started)
 
 
 async def test_a_guarded_action_cannot_be_called_outside_of_any_run() -> None:

@@ -121,7 +121,8 @@ async def test_tries_again_with_backoff_and_then_succeeds(tmp_path: Path) -> Non
         events = dirigent.engine.events(reading.execution_id)
     starts = [event.at for event in events if isinstance(event, StepStarted)]
     assert (reading.status, reading.steps["act"].attempts) == ("completed", 3)
-    assert starts[1] - starts[0] >= 10 and starts[2] - starts[1] >= 20
+    assert starts[1] - starts[0] >= 10
+    assert starts[2] - starts[1] >= 20
 
 
 async def test_a_budget_is_never_exceeded(tmp_path: Path) -> None:
@@ -133,9 +134,8 @@ async def test_a_budget_is_never_exceeded(tmp_path: Path) -> None:
     assert Worker.calls == ["paid", "paid"]
     assert reading.status == "partially_completed"
     assert reading.spent == pytest.approx(0.8)
-    assert [step.reason for step in reading.steps.values() if step.status == "skipped"][0].startswith(
-        "budget"
-    )
+    (skipped,) = [step for step in reading.steps.values() if step.status == "skipped"]
+    assert skipped.reason.startswith("budget")
 
 
 async def test_a_step_ends_at_its_time_limit(tmp_path: Path) -> None:
@@ -143,7 +143,8 @@ async def test_a_step_ends_at_its_time_limit(tmp_path: Path) -> None:
     async with Dirigent(tmp_path, agents=[Worker]) as dirigent:
         reading = await dirigent.run(_chain(_step("act", "slow", timeout_ms=30)))
     assert reading.status == "failed"
-    assert reading.error is not None and reading.error.code == "agent_timeout"
+    assert reading.error is not None
+    assert reading.error.code == "agent_timeout"
 
 
 async def test_cancel_stops_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dirigent import Dirigent
-from dirigent.intake.goals.report import GoalReport
 from dirigent.domain.errors import Conflict
 from dirigent.domain.event import ActionRefused, ApprovalRequested, StepStarted
+from dirigent.intake.goals.report import GoalReport
 from dirigent.settings import Settings
 from tests.acceptance.books import DORMANT, small_books
 
@@ -155,7 +155,8 @@ async def test_the_plan_keeps_its_four_levels(tmp_path: Path) -> None:
     assert shown["plan"]["subgoals"] == ["select", "research", "draft", "check", "deliver", "measure"]
     assert all(task["agent"] and task["reason"] for task in shown["tasks"])
     done = [task for task in shown["tasks"] if task["status"] == "succeeded"]
-    assert done and all(task["tool_calls"] >= 1 for task in done)
+    assert done
+    assert all(task["tool_calls"] >= 1 for task in done)
 
 
 async def test_what_is_not_known_is_pending(tmp_path: Path) -> None:

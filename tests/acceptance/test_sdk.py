@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from are.main import ARESystem
 from tests.acceptance.books import small_books
 
+PRINTED_NAMES = ("are", "goal", "result", "status")
 EXAMPLES = Path(__file__).parent.parent / "fixtures" / "examples"
 
 
@@ -26,10 +27,10 @@ def empty_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def _as_printed(name: str, names: dict[str, Any]) -> dict[str, Any]:
     """Run an example's statements as printed, at the top level of a coroutine."""
-    code = compile((EXAMPLES / name).read_text(), name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    running = eval(code, names)  # the printed example itself is what is tested
-    if running is not None:
-        await running
+    printed = textwrap.indent((EXAMPLES / name).read_text(), "    ")
+    source = f"async def printed():\n    global {', '.join(PRINTED_NAMES)}\n{printed}"
+    exec(compile(source, name, "exec"), names)  # noqa: S102  # the printed example is what is tested
+    await names["printed"]()
     return names
 
 
@@ -100,5 +101,6 @@ async def test_system_status_as_printed(empty_surroundings: Path, capsys: pytest
     assert "ARE Status: True" in capsys.readouterr().out
     assert status["components"]
     for component in status["components"].values():
-        assert component["name"] and component["status"] in ("online", "offline", "busy", "error")
+        assert component["name"]
+        assert component["status"] in ("online", "offline", "busy", "error")
         assert "detail" in component

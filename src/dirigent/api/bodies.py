@@ -1,0 +1,73 @@
+"""Request bodies: bounded in size, declared as JSON, strictly read, before any router sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from email.message import Message as Headers
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.types import Message, Receive
+
+from dirigent.api.failures import PayloadTooLarge, UnsupportedMedia
+from dirigent.api.strict_json import read_json
+
+BODY_MAX_BYTES = 1024 * 1024
+
+
+class StrictRoute(APIRoute):
+    """A route whose body is at most 1 MB of strict JSON in UTF-8, or empty."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Check the body, then do what a route does."""
+        handle = super().get_route_handler()
+
+        async def checked(request: Request) -> Response:
+            bounded = Request(request.scope, _bounded(request))
+            raw = await bounded.body()
+            if raw:
+                _check_declared(request)
+                read_json(raw)
+            return await handle(bounded)
+
+        return checked
+
+
+def _bounded(request: Request) -> Receive:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > BODY_MAX_BYTES:
+        raise _too_large()
+    received = 0
+
+    async def receive() -> Message:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > BODY_MAX_BYTES:
+            raise _too_large()
+        return message
+
+    return receive
+
+
+def _check_declared(request: Request) -> None:
+    encoding = request.headers.get("content-encoding", "identity")
+    declared = Headers()
+    declared["content-type"] = request.headers.get("content-type", "text/plain")
+    subtype = declared.get_content_subtype()
+    is_json = declared.get_content_maintype() == "application" and (
+        subtype == "json" or subtype.endswith("+json")
+    )
+    charset = declared.get_content_charset("utf-8")
+    if not is_json or charset not in ("utf-8", "utf8", "us-ascii") or encoding != "identity":
+        raise UnsupportedMedia(
+            f"The body is declared as {request.headers.get('content-type') or 'nothing'!r}.",
+            fix="Send it uncompressed with `Content-Type: application/json`.",
+        )
+
+
+def _too_large() -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"The body is larger than {BODY_MAX_BYTES // 1024} KB.", fix="Send less at a time."
+    )

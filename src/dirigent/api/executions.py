@@ -1,0 +1,141 @@
+"""Executions: list them, read one with its steps and its history, stop one.
+
+The id of a child holds slashes (`parent/step`), so the addresses with something behind the id come first.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from dirigent.api.bodies import StrictRoute
+from dirigent.api.execution_models import (
+    Cancelled,
+    CancelRequest,
+    EventList,
+    ExecutionList,
+    ExecutionModel,
+)
+from dirigent.api.listing import Limit, newest
+from dirigent.api.services import Given
+from dirigent.api.tenancy import Asked, require_execution
+from dirigent.api.times import iso, iso_or_none
+from dirigent.domain.canonical import plain
+from dirigent.domain.event import Event, ExecutionStarted, Failure
+from dirigent.interpreter.reading import Reading, StepReading
+from dirigent.ports import ExecutionRow
+
+EVENTS_MAX = 10_000
+
+router = APIRouter(prefix="/api/v1/executions", tags=["executions"], route_class=StrictRoute)
+
+
+@router.get("", response_model=ExecutionList)
+async def list_executions(
+    given: Given,
+    asked: Asked,
+    status: Annotated[str | None, Query(description="Only those of this status.")] = None,
+    limit: Limit = 100,
+) -> dict[str, Any]:
+    """Executions that no other execution started, newest first."""
+    rows = newest(given.engine, asked, limit, lambda row: status in (None, row.status))
+    return {"executions": [_line(row) for row in rows], "total": len(rows)}
+
+
+@router.get("/{execution_id:path}/events", response_model=EventList)
+async def list_events(
+    execution_id: str,
+    given: Given,
+    asked: Asked,
+    after: Annotated[int, Query(ge=0, description="Only what came after this version.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=EVENTS_MAX, description="How many at most.")] = EVENTS_MAX,
+) -> dict[str, Any]:
+    """Every transition of an execution, in order."""
+    require_execution(given, execution_id, asked)
+    events = given.engine.events(execution_id)
+    shown = [_event(version, event) for version, event in enumerate(events, 1)]
+    return {"execution_id": execution_id, "events": shown[after : after + limit], "total": len(events)}
+
+
+@router.post("/{execution_id:path}/cancel", response_model=Cancelled)
+async def cancel_execution(
+    execution_id: str, given: Given, asked: Asked, body: CancelRequest | None = None
+) -> dict[str, Any]:
+    """Stop an execution and all it started; nothing new acts from here on."""
+    require_execution(given, execution_id, asked)
+    wish = body or CancelRequest()
+    await given.engine.cancel(execution_id, wish.actor or given.actor, wish.reason)
+    return {"execution_id": execution_id, "status": given.engine.read(execution_id).status}
+
+
+@router.get("/{execution_id:path}", response_model=ExecutionModel)
+async def read_execution(execution_id: str, given: Given, asked: Asked) -> dict[str, Any]:
+    """One execution with its steps and its output."""
+    require_execution(given, execution_id, asked)
+    return _execution(given.engine.read(execution_id))
+
+
+def _execution(reading: Reading) -> dict[str, Any]:
+    started = reading.started
+    return {
+        "execution_id": reading.execution_id,
+        "org_id": started.passport.tenant,
+        "workflow_id": started.workflow,
+        "workflow_version": None,
+        "definition": started.definition,
+        "status": reading.status,
+        "trigger_type": started.trigger,
+        "steps": [_step(step) for step in reading.steps.values()],
+        "output": reading.output,
+        "error": _failure(reading.error),
+        "spent": round(reading.spent, 6),
+        "started_at": iso(started.at),
+        "finished_at": iso_or_none(reading.ended_at),
+        "audit": {"events": reading.events},
+    }
+
+
+def _step(step: StepReading) -> dict[str, Any]:
+    return {
+        "id": step.id,
+        "status": step.status,
+        "agent": step.agent or None,
+        "action": step.action or None,
+        "attempts": step.attempts,
+        "duration_ms": step.duration_ms,
+        "output": step.output,
+        "error": _failure(step.error),
+        "approval": step.approval or None,
+        "child": step.child or None,
+        "reason": step.reason or None,
+    }
+
+
+def _failure(failure: Failure | None) -> dict[str, Any] | None:
+    return None if failure is None else plain(failure)
+
+
+def _line(row: ExecutionRow) -> dict[str, Any]:
+    return {
+        "execution_id": row.execution_id,
+        "org_id": row.tenant,
+        "workflow_id": row.workflow,
+        "status": row.status,
+        "trigger_type": row.trigger,
+        "summary": row.summary,
+        "started_at": iso(row.started_at),
+        "finished_at": iso_or_none(row.ended_at),
+    }
+
+
+def _event(version: int, event: Event) -> dict[str, Any]:
+    facts: dict[str, Any] = plain(event)
+    named = {"type": facts.pop("type"), "at": iso(facts.pop("at")), "step": facts.pop("step", None)}
+    return {"version": version, **named, "actor": _actor(event), "data": facts}
+
+
+def _actor(event: Event) -> str | None:
+    if isinstance(event, ExecutionStarted):
+        return event.passport.actor
+    return getattr(event, "actor", None)

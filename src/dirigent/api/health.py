@@ -1,0 +1,58 @@
+"""Health in three views over one model, and the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from dirigent.api.health_models import Alive, ConfigView, Health
+from dirigent.api.services import Given, Services
+
+BELOW_FULL = "deterministic provider"
+UNHEALTHY: dict[int | str, dict[str, Any]] = {
+    503: {"model": Health, "description": "A required component is down."}
+}
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/health", response_model=Alive)
+async def alive() -> dict[str, str]:
+    """Whether the process answers; it asks nothing else."""
+    return {"status": "healthy"}
+
+
+@router.get("/health/ready", response_model=Health, responses=UNHEALTHY)
+async def ready(given: Given, response: Response) -> dict[str, Any]:
+    """Whether it can take work: 503 while a required component is down."""
+    return _health(given, response)
+
+
+@router.get("/api/are/health", response_model=Health, responses=UNHEALTHY)
+async def read_health(given: Given, response: Response) -> dict[str, Any]:
+    """The system and each of its components."""
+    return _health(given, response)
+
+
+@router.get("/api/are/config", response_model=ConfigView)
+async def read_config(given: Given) -> dict[str, Any]:
+    """The configuration in force, secrets masked."""
+    return given.config()
+
+
+def _health(given: Services, response: Response) -> dict[str, Any]:
+    facts = given.health()
+    if facts["status"] == "unhealthy":
+        response.status_code = 503
+    components = {name: _shown(component) for name, component in facts["components"].items()}
+    return {**{name: facts[name] for name in ("status", "version", "uptime_s")}, "components": components}
+
+
+def _shown(component: Mapping[str, str]) -> str:
+    """`online` alone; with its reason whatever is less, such as the rules that stand in for a model."""
+    status, detail = component["status"], component["detail"]
+    if status != "online":
+        return f"{status}: {detail}"
+    return f"degraded: {detail}" if detail == BELOW_FULL else status

@@ -1,0 +1,47 @@
+"""What the routers need of the system; the composition root hands it over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from dirigent.engine import Engine
+from dirigent.execution.registry import Registry
+from dirigent.intake.goals.report import GoalReport
+from dirigent.intake.ingest import Intake
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything behind the HTTP interface.
+
+    `message` returns a stored message by tenant and id as a person reads it, or None (see `messages`).
+    `hosts` are the names under which the server lets itself be called (empty: any); while there is no
+    authentication that is what keeps a web page in the user's browser out.
+    """
+
+    engine: Engine
+    intake: Intake
+    registry: Registry
+    report: Callable[[str], GoalReport]
+    health: Callable[[], dict[str, Any]]
+    config: Callable[[], dict[str, Any]]
+    message: Callable[[str, str], dict[str, Any] | None]
+    tenant: str
+    actor: str
+    version: str
+    hosts: tuple[str, ...] = LOOPBACK
+
+
+async def _services(request: Request) -> Services:
+    services = request.app.state.services
+    assert isinstance(services, Services), "create_app puts the services there"
+    return services
+
+
+Given = Annotated[Services, Depends(_services)]
