@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dirigent import __version__
 from dirigent.agents.catalogue import catalogue
 from dirigent.control.catalogue import control_agents
+from dirigent.control.policy.detection import Safety
 from dirigent.control.policy.gate import RulePolicyGate
-from dirigent.control.policy.loading import default_rules, load_rules
+from dirigent.control.policy.loading import default_rules, load_rules, merged
+from dirigent.control.policy.rules import Rule
 from dirigent.domain.event import Event
 from dirigent.domain.policy import Autonomy
 from dirigent.domain.workflow import Definition
@@ -36,6 +38,9 @@ from dirigent.storage.sqlite.lock import DataFolderLock
 from dirigent.storage.sqlite.memory import SqliteMemory
 from dirigent.storage.sqlite.projections import SqliteProjections
 from dirigent.storage.sqlite.records import SqliteRecords
+
+if TYPE_CHECKING:
+    from dirigent.api.services import Services
 
 Progress = Callable[[str, str, int, int, str], None]
 
@@ -98,7 +103,7 @@ class Dirigent:
         self.memory = SqliteMemory(folder / "memory.db")
         self.journal = SqliteJournal.open(folder)
         self.projections = SqliteProjections(folder)
-        self.policy = RulePolicyGate(self._rules(), now_ms=self.clock.now_ms)
+        self.policy = RulePolicyGate(self._rules(), now_ms=self.clock.now_ms, safety=self._safety())
         gates = Gates(self.policy, self.records, self.allows_delivery)
         world = World(
             records=self.records,
@@ -188,13 +193,43 @@ class Dirigent:
             "active_executions": active,
         }
 
+    def services(self) -> Services:
+        """What the HTTP interface needs; imports the web framework only now."""
+        from dirigent.api.messages import find_message
+        from dirigent.api.services import LOOPBACK, Services
+
+        settings = self.settings
+        return Services(
+            engine=self.engine,
+            intake=self.intake,
+            registry=self.registry,
+            report=self.report,
+            health=self.health,
+            config=settings.shown,
+            message=lambda tenant, message_id: find_message(self.records, tenant, message_id),
+            tenant=settings.tenant,
+            actor=settings.actor,
+            version=__version__,
+            hosts=LOOPBACK if settings.host in LOOPBACK else (),
+        )
+
     def observe(self, observer: Callable[[str, Event], None]) -> Callable[[], None]:
         """Be told of every durable event; returns how to stop."""
         return self.runtime.observe(observer)
 
-    def _rules(self) -> Any:
+    def _rules(self) -> tuple[Rule, ...]:
         extra = self.settings.policies
-        return [*default_rules(), *(load_rules(extra.read_text(), source=str(extra)) if extra else [])]
+        if extra is None:
+            return default_rules()
+        return merged(default_rules(), load_rules(extra.read_text(encoding="utf-8"), source=str(extra)))
+
+    def _safety(self) -> Safety:
+        switches = self.settings.config.safety
+        return Safety(
+            content_filtering=switches.contentFilteringEnabled,
+            pii_detection=switches.piiDetectionEnabled,
+            rate_limiting=switches.rateLimitingEnabled,
+        )
 
     def _limits(self) -> Limits:
         return Limits(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -155,10 +155,15 @@ class Engine:
         return events
 
     def executions(
-        self, tenant: str | None = None, *, parent: str | None = "", limit: int = 100
+        self,
+        tenant: str | None = None,
+        *,
+        statuses: Sequence[str] = (),
+        parent: str | None = "",
+        limit: int = 100,
     ) -> list[ExecutionRow]:
-        """Executions, newest first."""
-        return self._projections.executions(tenant, parent=parent, limit=limit)
+        """Executions, newest first; `parent=""` leaves out those that others started."""
+        return self._projections.executions(tenant, statuses=statuses, parent=parent, limit=limit)
 
     def children(self, execution_id: str) -> list[ExecutionRow]:
         """Executions that one started, oldest first."""

@@ -7,11 +7,14 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
 
-from dirigent.control.plan import PlanPart
+from dirigent.control.plan import Plan, PlanPart
 from dirigent.domain.agent import Effect, Risk
 from dirigent.domain.policy import Decision, Verdict
 from dirigent.ports import Context
 from dirigent.security.admission import action, agent
+
+PLAN_FACTS = {"plan_id", "goal_type", "risk", "limit", "budget", "autonomy"}
+TASK_FACTS = {"agent", "action", "risk"}
 
 
 class PlanVerdict(PlanPart):
@@ -25,11 +28,20 @@ class PlanVerdict(PlanPart):
     policy_version: str
 
 
+class Released(PlanPart):
+    """A message that passed its checks: its id, the hash of its bytes, for whom, and how sure."""
+
+    message_id: str
+    sha256: str
+    lead_id: str
+    confidence: float
+
+
 class ResultVerdict(PlanPart):
     """Which messages may go on to delivery, and which are stopped and why."""
 
     allow: bool
-    released: list[dict[str, Any]]
+    released: list[Released]
     stopped: list[dict[str, Any]]
     policy_version: str
 
@@ -44,13 +56,11 @@ class GuardrailAgent:
     """Asks the policies about whole plans and finished results; single actions are the dispatcher's."""
 
     @action(risk=Risk.R0, effect=Effect.READ)
-    async def validate_plan(self, plan: dict[str, Any], ctx: Context) -> PlanVerdict:
+    async def validate_plan(self, plan: Plan, ctx: Context) -> PlanVerdict:
         """Ask the policies about a plan as a whole: risks, agents, cost against the budget."""
-        facts = {name: plan[name] for name in ("plan_id", "goal_type", "risk", "limit", "budget", "autonomy")}
-        facts["max_cost"] = plan["cost_max"]
-        facts["tasks"] = [
-            {"agent": task["agent"], "action": task["action"], "risk": task["risk"]} for task in plan["tasks"]
-        ]
+        facts: dict[str, Any] = plan.model_dump(include=PLAN_FACTS)
+        facts["max_cost"] = plan.cost_max
+        facts["tasks"] = [task.model_dump(include=TASK_FACTS) for task in plan.tasks]
         decision = ctx.decide("plan", facts)
         return PlanVerdict(
             allow=decision.verdict is not Verdict.DENY,
@@ -62,18 +72,19 @@ class GuardrailAgent:
         )
 
     @action(risk=Risk.R0, effect=Effect.READ)
-    async def validate_result(self, released: list[dict[str, Any]], ctx: Context) -> ResultVerdict:
+    async def validate_result(self, released: list[Released], ctx: Context) -> ResultVerdict:
         """Ask the policies about the text of every message that is to be released."""
-        passed: list[dict[str, Any]] = []
+        passed: list[Released] = []
         stopped: list[dict[str, Any]] = []
         version = ""
         for message in released:
-            decision = ctx.decide("result", {"text": _text(ctx, message["message_id"])})
+            decision = ctx.decide("result", {"text": _text(ctx, message.message_id)})
             version = decision.policy_version
             if decision.verdict in (Verdict.ALLOW, Verdict.REQUIRE_APPROVAL):
                 passed.append(message)
             else:
-                stopped.append({**message, "violations": list(decision.rules), "reason": _reasons(decision)})
+                why = {"violations": list(decision.rules), "reason": _reasons(decision)}
+                stopped.append(message.model_dump() | why)
         return ResultVerdict(allow=not stopped, released=passed, stopped=stopped, policy_version=version)
 
 

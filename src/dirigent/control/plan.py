@@ -6,11 +6,32 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from dirigent.domain.goal import GoalType
+from dirigent.domain.policy import Autonomy
+
 
 class PlanPart(BaseModel):
     """Base of the parts: no unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class GoalFacts(PlanPart):
+    """A goal as its workflow hands it on; the fields are those of `domain.goal.Goal`."""
+
+    goal_type: GoalType
+    description: str = ""
+    tenant: str = ""
+    target_metrics: dict[str, Any] = {}
+    autonomy_requested: Autonomy = Autonomy.L1
+    autonomy: Autonomy = Autonomy.L1
+    max_budget: float | None = None
+    user: str = ""
+    deadline: str | None = None
+    limit: int | None = None
+    segment: str | None = None
+    inputs: dict[str, Any] = {}
+    interpreted: dict[str, Any] | None = None
 
 
 class Task(PlanPart):

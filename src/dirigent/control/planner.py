@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from dirigent.control.assembly import assemble
-from dirigent.control.plan import Analysis, Plan
+from dirigent.control.plan import Analysis, GoalFacts, Plan
 from dirigent.control.templates import read_template, template_names
 from dirigent.domain.agent import Effect, Risk
 from dirigent.domain.errors import ActionFailed
@@ -31,14 +31,13 @@ class PlannerAgent:
     """Plans by template; a model may propose, and what it proposes is checked like anything else."""
 
     @action(risk=Risk.R0, effect=Effect.READ)
-    async def analyze_goal(self, goal: dict[str, Any], context: Any = None, *, ctx: Context) -> Analysis:
+    async def analyze_goal(self, goal: GoalFacts, context: Any = None, *, ctx: Context) -> Analysis:
         """What the goal asks for, which inputs are missing, and whether it can begin."""
         _ = context
-        goal_type = goal["goal_type"]
-        template = read_template(goal_type)
+        template = read_template(goal.goal_type)
         if template is None:
             explanation = (
-                f"There is no plan for {goal_type} yet; there is one for {', '.join(template_names())}."
+                f"There is no plan for {goal.goal_type} yet; there is one for {', '.join(template_names())}."
             )
             return _analysis(goal, missing=[], reason="no_goal_template", explanation=explanation)
         missing = [entity for entity in template.required_records if ctx.records.count(entity) == 0]
@@ -52,8 +51,8 @@ class PlannerAgent:
     @action(risk=Risk.R0, effect=Effect.READ)
     async def create_plan(
         self,
-        goal: dict[str, Any],
-        analysis: dict[str, Any],
+        goal: GoalFacts,
+        analysis: Analysis,
         context: Any = None,
         heuristics: dict[str, Any] | None = None,
         *,
@@ -64,21 +63,22 @@ class PlannerAgent:
         A model's proposals are kept only as reasons of their rejection or as calls that went through
         the dispatcher; the template's plan stands either way.
         """
-        template = read_template(goal["goal_type"])
+        template = read_template(goal.goal_type)
         if template is None:
-            raise ActionFailed(f"There is no plan template for {goal['goal_type']}.")
+            raise ActionFailed(f"There is no plan template for {goal.goal_type}.")
         brief = _brief(goal, ctx)
-        plan = assemble(template, goal, ctx.agents(), heuristics or {}, brief, run_id=ctx.execution_id)
+        facts = goal.model_dump()
+        plan = assemble(template, facts, ctx.agents(), heuristics or {}, brief, run_id=ctx.execution_id)
         plan.cites.extend(_cited(context))
         plan.reasons.extend(await _proposals(goal, analysis, plan, ctx))
         return plan
 
 
-def _analysis(goal: dict[str, Any], *, missing: list[str], reason: str, explanation: str) -> Analysis:
+def _analysis(goal: GoalFacts, *, missing: list[str], reason: str, explanation: str) -> Analysis:
     return Analysis(
-        intent=INTENTS[goal["goal_type"]],
-        goal_type=goal["goal_type"],
-        target_metrics=goal.get("target_metrics", {}),
+        intent=INTENTS[goal.goal_type],
+        goal_type=goal.goal_type,
+        target_metrics=goal.target_metrics,
         missing_inputs=missing,
         feasibility=0.0 if reason else 1.0,
         blocked=bool(reason),
@@ -87,11 +87,11 @@ def _analysis(goal: dict[str, Any], *, missing: list[str], reason: str, explanat
     )
 
 
-def _brief(goal: dict[str, Any], ctx: Context) -> dict[str, Any]:
+def _brief(goal: GoalFacts, ctx: Context) -> dict[str, Any]:
     """Who writes and from where: the organization on record, or what the goal says instead."""
     names = ("sender_name", "sender_email", "postal_address", "unsubscribe_base")
     rows = ctx.records.fetch("organizations", columns=names, limit=1)
-    return (rows[0] if rows else {}) | dict(goal.get("inputs", {}).get("brief", {}))
+    return (rows[0] if rows else {}) | dict(goal.inputs.get("brief", {}))
 
 
 def _cited(context: Any) -> list[str]:
@@ -99,9 +99,9 @@ def _cited(context: Any) -> list[str]:
     return [item["item"]["id"] for item in items if "item" in item]
 
 
-async def _proposals(goal: dict[str, Any], analysis: dict[str, Any], plan: Plan, ctx: Context) -> list[str]:
+async def _proposals(goal: GoalFacts, analysis: Analysis, plan: Plan, ctx: Context) -> list[str]:
     """Ask the model for additions; each is judged by the dispatcher, none changes the plan's numbers."""
-    prompt = json.dumps({"goal": goal["description"], "intent": analysis["intent"], "plan": plan.summary})
+    prompt = json.dumps({"goal": goal.description, "intent": analysis.intent, "plan": plan.summary})
     tools = [f"{task.agent}.{task.action}" for task in plan.tasks]
     reply = await ctx.model.ask("plan_actions", prompt, tools=tools)
     outputs = await ctx.act_on(reply)

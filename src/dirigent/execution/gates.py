@@ -51,7 +51,7 @@ class Gates:
 
     def judge(self, request: Request, action: Action) -> Judgement:
         """Ask every question; the first no decides."""
-        outside = _outside(request, action)
+        outside = _outside(request, action) or self._unknown_message(request, action)
         if outside is not None:
             return _denied(outside)
         decision = self.decide(_subject(request, action, self._records, commit=True))
@@ -67,6 +67,14 @@ class Gates:
             return self._policy.decide(subject)
         except DirigentError as error:
             return _no("policy.failed", f"The policies could not be evaluated: {error}")
+
+    def _unknown_message(self, request: Request, action: Action) -> Finding | None:
+        message_id = request.inputs.get("message_id")
+        if not action.spec.outward or message_id is None:
+            return None
+        if self._records.count(request.passport.tenant, "messages", where={"message_id": message_id}):
+            return None
+        return _no_to("message.unknown", f"There is no message {message_id!r}.")
 
     def _person_and_house(self, request: Request, action: Action, decision: Decision) -> Judgement:
         level = Autonomy(request.passport.autonomy)

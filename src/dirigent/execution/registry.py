@@ -119,7 +119,8 @@ class Registry:
         """An agent by key or alias; raises `NotFound` with the nearest names."""
         key = self._names.get(_folded(name))
         if key is None:
-            nearest = difflib.get_close_matches(_folded(name), self._names, n=3)
+            spelled = {_folded(known): known for known in self._spelled_names()}
+            nearest = [spelled[found] for found in difflib.get_close_matches(_folded(name), spelled, n=3)]
             raise NotFound(f"There is no agent {name!r}.", code="agent_not_found", nearest=nearest)
         return self._agents[key]
 

@@ -24,6 +24,7 @@ FIELDS = (
 )
 CONSTRAINTS = ("autonomy_level", "max_budget", "deadline", "limit", "segment")
 DESCRIPTION_MAX = 10_000
+WORD_MAX = 200
 LIMIT_MAX = 10_000
 NUMBER_MAX = 1e15
 QUESTION = (
@@ -47,7 +48,7 @@ def accept_goal(
     _known(constraints, CONSTRAINTS, "constraints.")
     description = _description(given)
     read = understand(description, today)
-    tenant = str(given.get("org_id") or given.get("tenant_id") or default_tenant)
+    tenant = _word(given, "org_id") or _word(given, "tenant_id") or default_tenant
     requested = _autonomy(constraints, default_autonomy)
     return Goal(
         goal_type=_goal_type(given, read),
@@ -57,10 +58,10 @@ def accept_goal(
         autonomy_requested=requested,
         autonomy=clamp(requested, max_autonomy(tenant)),
         max_budget=_budget(constraints),
-        user=str(given.get("user_id") or actor),
+        user=_word(given, "user_id") or actor,
         deadline=_deadline(constraints, read),
         limit=_limit(constraints, read),
-        segment=constraints.get("segment") or read.segment,
+        segment=_word(constraints, "segment", "constraints.") or read.segment,
         inputs=_mapping(given, "inputs"),
         interpreted=None if given.get("goal_type") else _interpreted(read),
     )
@@ -79,6 +80,17 @@ def _mapping(given: Mapping[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidInput(f"{name} is {value!r}.", fix="It must be an object with named values.", field=name)
     return dict(value)
+
+
+def _word(given: Mapping[str, Any], name: str, prefix: str = "") -> str:
+    """A short text, or nothing."""
+    value = given.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > WORD_MAX or not value.isprintable():
+        fix = f"It must be a text of at most {WORD_MAX} characters."
+        raise InvalidInput(f"{prefix}{name} is {value!r}.", fix=fix, field=f"{prefix}{name}")
+    return value.strip()
 
 
 def _description(given: Mapping[str, Any]) -> str:
