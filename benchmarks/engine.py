@@ -59,9 +59,9 @@ async def measure(folder: Path) -> Figures:
     async with Dirigent(folder, agents=[Bench]) as dirigent:
         idle = resident_mb()
         await _throughput(dirigent, chain(STEPS), IN_FLIGHT)
-        commits, events = dirigent.journal.commits, dirigent.journal.events
+        commits, events = dirigent.journal.commits, dirigent.journal.durable
         rate, starts = await _throughput(dirigent, chain(STEPS), RUNS)
-        done = dirigent.journal.events - events
+        done = dirigent.journal.durable - events
         per_commit = done / max(1, dirigent.journal.commits - commits)
         return Figures(
             steps_per_second=rate,
