@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
+import functools
 from typing import Any
 
 import msgspec
 
-from dirigent.domain.canonical import digest_of, plain
+from dirigent.domain.canonical import digest_of
 
 
 class Kind(enum.StrEnum):
@@ -95,5 +96,27 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 over the canonical form; names this version for ever."""
-        return digest_of(plain(self))
+        """SHA-256 over everything it says beyond the defaults; names this version for ever."""
+        return digest_of(_said(self))
+
+
+def _said(value: Any) -> Any:
+    """The fields that differ from their defaults, by value: equal definitions have equal hashes.
+
+    The encoder omits defaults by identity, so that 2.0 as written and 2.0 as the default would differ.
+    """
+    if isinstance(value, tuple):
+        return [_said(item) for item in value]
+    if not isinstance(value, msgspec.Struct):
+        return value
+    fields = {name: (getattr(value, name), default) for name, default in _defaults(type(value)).items()}
+    return {name: _said(said) for name, (said, default) in fields.items() if said != default}
+
+
+@functools.cache
+def _defaults(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    fields = msgspec.structs.fields(kind)
+    return {
+        field.name: field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        for field in fields
+    }

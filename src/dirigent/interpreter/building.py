@@ -93,7 +93,7 @@ def build_step(data: Any, path: Path, parts: Parts) -> None:
     collect_holes(written.parameters, (*path, "parameters"), parts, of_item=bool(written.foreach))
     step = Step(
         id=written.id,
-        kind=kind or Kind.TRANSFORM,
+        kind=kind or Kind.CONDITION,
         agent=written.agent_type or written.agent,
         action=written.action,
         parameters=written.parameters,

@@ -96,7 +96,8 @@ def _check_use(use: Use, steps: Mapping[str, Step], findings: Findings) -> None:
     try:
         expression = parse_expression(use.source)
     except ExpressionError as error:
-        findings.add("WF018", use.path, error.message, expected="a CEL expression", fix=error.fix)
+        message, fix = error.message.rstrip("."), error.fix.rstrip(".")
+        findings.add("WF018", use.path, message, expected="a CEL expression", fix=fix)
         return
     if use.need == "condition" and expression.gives not in ("BOOL", "DYN"):
         message = f"{shown(use.source)} is neither true nor false"
@@ -122,11 +123,10 @@ def _check_names(expression: Expression, use: Use, steps: Mapping[str, Step], fi
 
 def _meant(name: str, steps: Mapping[str, Step], findings: Findings) -> str:
     """In an expression `steps.my-step` is a subtraction; ids with a dash are written in brackets."""
-    near = findings.near(name, (step for step in steps if step.startswith(f"{name}-"))) or next(
-        (step for step in steps if step.startswith(f"{name}-")), ""
-    )
-    if near:
-        return f'write steps["{near}"]'
+    dashed = (step for step in steps if step.startswith(f"{name}-"))
+    meant = "" if findings.full else next(dashed, "")
+    if meant:
+        return f'write steps["{meant}"]'
     near = findings.near(name, steps)
     return f"did you mean {near}?" if near else "name a step of this workflow"
 

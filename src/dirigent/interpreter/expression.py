@@ -28,6 +28,7 @@ MAX_LENGTH = 4096
 MAX_DEPTH = 100  # of the value that an expression gives
 _SHOWN = 80
 _POSITION = re.compile(r"^(-?\d+):(-?\d+): (?:Syntax error: )?")
+_CUT_OFF = "something is missing at the end,"
 _HINTS = {
     "undeclared reference": "Known are size, has, contains, contains_any, startsWith, matches, filter, map.",
     "recognition error at: '=": "Compare with ==.",
@@ -175,7 +176,7 @@ def _reason(error: object) -> str:
     text = re.sub(r"^(?:[A-Z_]+: )+", "", str(error))
     lines = text.removeprefix("ERROR: <input>:").removeprefix("<input>:").splitlines()
     first = re.sub(r" \[[A-Z_]+\]$", "", lines[0].strip()) if lines else "no reason given"
-    return re.sub(r" expecting \{.*", "", first).replace("'<EOF>'", "end").rstrip(".")
+    return re.sub(r" expecting \{.*", "", first).replace("mismatched input '<EOF>'", _CUT_OFF).rstrip(".")
 
 
 def _place(reason: str) -> str:

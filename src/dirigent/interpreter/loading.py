@@ -100,7 +100,8 @@ def _definition(data: dict[str, Any], path: Path, findings: Findings, actions: A
     for index, connection in enumerate(written.connections):
         build_connection(connection, (*path, "connections", index), parts)
     collect_holes(written.output, (*path, "output"), parts)
-    check_parts(parts, actions)
+    if parts.steps:
+        check_parts(parts, actions)
     return Definition(
         name=written.name,
         type=read_flow_type(written.type, (*path, "type"), findings),

@@ -7,6 +7,7 @@ operator has to agree with it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ _COMPARISONS = {
     "less_or_equal": "<=",
     "in": "in",
 }
+_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _METHODS = ("contains", "matches")
 OPERATORS = (*_COMPARISONS, *_METHODS, "exists")
 
@@ -101,7 +103,9 @@ def _compiled(source: str, operator: str, value: Any, has_value: bool, path: Pat
 
 
 def _comparison(source: str, operator: str, literal: str) -> str:
-    left = source if len(tokenize(source)) == 1 else f"({source})"
+    left = source if _PATH.fullmatch(source) else f"({source})"
+    if operator == "contains" and not literal.startswith('"'):
+        return f"{literal} in {left}"
     if operator == "contains":
         return f"type({left}) == list ? {literal} in {left} : {left}.contains({literal})"
     if operator in _METHODS:

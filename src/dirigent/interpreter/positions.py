@@ -40,7 +40,7 @@ _WORDS = {"null": None, "Null": None, "NULL": None, "~": None, "": None} | {
     for word in (text, text.title(), text.upper())
 }
 _FIXES = (
-    ("character that cannot start any token", "put the text in quotes"),
+    ("that cannot start any token", "put the text in quotes"),
     ("mapping values are not allowed", "put text that holds ': ' in quotes, or begin a new line"),
     ("could not find expected ':'", "write it as key: value"),
     ("quoted scalar", "close the quotes"),
@@ -101,7 +101,7 @@ class _Reader:
     """Builds the data from the events of the YAML parser."""
 
     def __init__(self, text: str, findings: Findings) -> None:
-        self.places: dict[Path, Place] = {}
+        self.places: dict[Path, Place] = {(): Place(1, 1, 1, 1)}
         self._findings = findings
         self._events: Iterator[Event] = yaml.parse(text, Loader=_LOADER)
 

@@ -83,6 +83,11 @@ class Findings:
         self.places: Mapping[Path, Place] = places or {}
         self.problems: list[Problem] = []
 
+    @property
+    def full(self) -> bool:
+        """Whether there is more than will be told, so that looking for fixes is not worth its time."""
+        return len(self.problems) >= SHOWN_MAX
+
     def add(
         self, code: str, path: Path, message: str, *, expected: str, fix: str, at_key: bool = False
     ) -> None:
@@ -111,7 +116,7 @@ class Findings:
 
     def near(self, name: str, known: Iterable[str]) -> str:
         """The nearest known name, or an empty text; not looked for when there is much to tell already."""
-        if len(self.problems) >= SHOWN_MAX:
+        if self.full:
             return ""
         similar = (other for other in known if abs(len(other) - len(name)) <= 4)
         found = difflib.get_close_matches(name, itertools.islice(similar, _NEAR_MAX), n=1)

@@ -1,0 +1,189 @@
+"""Generated workflows, runs of them, and what a replay has to give again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+
+from dirigent.domain.canonical import canonical_bytes, digest_of, plain
+from dirigent.domain.command import Command, InvokeAction
+from dirigent.domain.event import AnyEvent, Event, Failure
+from dirigent.domain.workflow import Definition
+from dirigent.interpreter.loading import definition_from, definition_to_dict
+from dirigent.interpreter.machine import Machine
+from tests.interpreter.harness import Ask, Harness, Unknown
+
+INPUT: dict[str, Any] = {
+    "n": 3,
+    "flag": True,
+    "rows": [{"n": 1}, {"n": 2}, {"n": 3}, {"n": 4}],
+    "map": {f"k{number}": {"z": number, "a": [number]} for number in range(12)},
+    "plan": {"name": "p", "steps": [{"id": "x", "type": "transform"}]},
+}
+SOUND = [
+    "input.n > 2",
+    "input.flag or n < 3",
+    'has(steps.s1) && steps.s1 != null && type(steps.s1) == map && "n" in steps.s1',
+    "input.map.exists(k, input.map[k].z == 5)",
+    "size(steps) >= 0",
+]
+CONDITIONS = [*SOUND, *SOUND, "n >= 1", "steps.s0.n > 1", "input.missing > 1"]
+PARAMETERS = [
+    {},
+    {"n": "${n + 1}", "same": "${input.n}"},
+    {"keys": "${input.map.map(k, k)}", "text": "all of ${input.map} for ${run.actor}"},
+    {"map": "${input.map}", "filtered": "${input.map.filter(k, input.map[k].z > 5)}"},
+    {"before": "${steps}"},
+    {"n": "${input.n}", "list": ["${input.rows[0]}", '${ {"a": input.n} }']},
+    {"broken": "${input.missing}"},
+]
+LISTS = ["input.rows", "input.map.map(k, input.map[k])", "[1, 2, 3]", "input.rows", "input.n"]
+GUARDS = st.sampled_from([*[None] * len(CONDITIONS), *CONDITIONS])
+ATTEMPTS = st.sampled_from(
+    [None, {"max_attempts": 2}, {"max_attempts": 3, "initial": "2s", "backoff_factor": 3}]
+)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a run was: its definition, its events, and what the machine said after each of them."""
+
+    definition: Definition
+    events: list[Event]
+    said: list[list[str]]
+
+
+def _common(number: int, kind: str) -> dict[str, st.SearchStrategy[Any]]:
+    return {
+        "id": st.just(f"s{number}"),
+        "type": st.just(kind),
+        "when": GUARDS,
+        "on_error": st.sampled_from(["fail", "fail", "continue"]),
+        "ends_as": st.sampled_from(["failed", "blocked"]),
+    }
+
+
+def _step(number: int) -> st.SearchStrategy[dict[str, Any]]:
+    parameters = st.sampled_from(PARAMETERS)
+    agent = {"agent_type": st.just("worker"), "action": st.just("work"), "parameters": parameters}
+    conditions = st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=2)
+    bound = st.integers(1, 3)
+    kinds: list[tuple[str, dict[str, st.SearchStrategy[Any]]]] = [
+        ("agent", {**agent, "retry_policy": ATTEMPTS}),
+        (
+            "agent",
+            {**agent, "retry_policy": ATTEMPTS, "foreach": st.sampled_from(LISTS), "max_parallel": bound},
+        ),
+        ("condition", {"conditions": conditions}),
+        ("validation", {"conditions": conditions, "parameters": st.just({"required_fields": ["n"]})}),
+        ("transform", {"parameters": parameters}),
+        ("approval", {"parameters": parameters}),
+        ("wait", {"duration": st.sampled_from(["1s", "1h"])}),
+        ("subworkflow", {"workflow": st.sampled_from(["other", "${input.plan}", "${input.n}"])}),
+    ]
+    return st.one_of([st.fixed_dictionaries(_common(number, kind) | keys) for kind, keys in kinds])
+
+
+@st.composite
+def definitions(draw: st.DrawFn) -> Definition:
+    """A workflow without circles: every kind of step, guards, conditions, retries and loops."""
+    steps = [draw(_step(number)) for number in range(draw(st.integers(2, 7)))]
+    connections = [
+        draw(_connection(steps[source], steps[target]))
+        for target in range(1, len(steps))
+        for source in draw(st.sets(st.integers(0, target - 1), max_size=3))
+    ]
+    root = {
+        "name": "generated",
+        "type": draw(st.sampled_from(["sequential", "parallel", "hybrid"])),
+        "output": draw(st.sampled_from([{}, {"n": "${n}", "all": "${steps}"}])),
+    }
+    return definition_from({**root, "steps": steps, "connections": connections})
+
+
+def _connection(source: dict[str, Any], target: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    words = ["", "", *(["true", "false"] if source["type"] == "condition" else [])]
+    words += ["error"] if source["on_error"] == "fail" else []
+    ends = {"from": source["id"], "to": target["id"]}
+    by_word = st.sampled_from(words).map(lambda word: {**ends, "on": word})
+    return by_word | GUARDS.map(lambda condition: {**ends, "condition": condition})
+
+
+def run(definition: Definition, seed: int) -> Trace:
+    """One run to its end, in an order and with outcomes that hang on the seed alone."""
+    chance = random.Random(seed)
+    harness = Harness(definition, lambda command: _answer(chance, command), pick=chance.choice, **INPUT)
+    for _ in range(500):
+        if harness.run().machine.state.ended:
+            break
+        _be_the_world(harness, chance)
+    assert harness.machine.state.ended, f"seed {seed}: the run never ends"
+    return Trace(definition, harness.events, [])
+
+
+def replayed(definition: Definition, events: Sequence[Event]) -> list[list[str]]:
+    """Per event: digest of the state, and of the commands that came out and that are outstanding."""
+    machine = Machine(definition)
+    said = []
+    for event in events:
+        commands = machine.apply(event)
+        said.append([machine.state.digest(), _digest(commands), _digest(machine.outstanding)])
+    return said
+
+
+def to_bytes(traces: Sequence[Trace]) -> bytes:
+    """Traces as a file."""
+    return canonical_bytes(
+        [{"d": definition_to_dict(t.definition), "e": plain(t.events), "s": t.said} for t in traces]
+    )
+
+
+def from_bytes(data: bytes) -> list[Trace]:
+    """Traces from a file."""
+    return [
+        Trace(definition_from(one["d"]), msgspec.convert(one["e"], list[AnyEvent]), one["s"])
+        for one in msgspec.json.decode(data)
+    ]
+
+
+def _digest(commands: Sequence[Command]) -> str:
+    return digest_of(plain(commands))
+
+
+def _answer(chance: random.Random, command: InvokeAction) -> Any:
+    roll = chance.random()
+    if roll < 0.2:
+        return Failure(code="busy", message="try again", retryable=True)
+    if roll < 0.3:
+        return Failure(code="broken", message="no use", rules=("r1",))
+    if roll < 0.4 and not command.approved:
+        return Ask()
+    if roll < 0.45:
+        return Unknown()
+    return chance.choice([{"n": chance.randrange(5), "x": 0.5}, {"n": None}, [1, 2.0], None, "text", {}])
+
+
+def _be_the_world(harness: Harness, chance: random.Random) -> None:
+    """Do one thing that a run may wait for: decide, resolve, end a child, let time pass, or cancel."""
+    state = harness.machine.state
+    if chance.random() < 0.02:
+        harness.cancel()
+        return
+    running = [
+        name for name, step in state.steps.items() if step.status in ("running", "waiting", "outcome_unknown")
+    ]
+    name = chance.choice(running)
+    if state.steps[name].status == "outcome_unknown":
+        harness.resolve(name, happened=chance.random() < 0.5, output={"n": 9})
+    elif state.steps[name].approval and chance.random() < 0.8:
+        harness.decide(name, chance.choice(["approved", "approved", "rejected"]))
+    elif state.steps[name].approval:
+        harness.fire(f"approval:{name}")
+    elif name in harness.children:
+        statuses = ["completed", "completed", "partially_completed", "failed", "blocked", "cancelled"]
+        harness.end_child(name, chance.choice(statuses), {"n": 2})

@@ -1,0 +1,144 @@
+"""Waiting: for a person to approve, for a person to say what happened, and for a time."""
+
+from typing import Any
+
+import pytest
+
+from dirigent.domain.command import InvokeAction
+from dirigent.domain.errors import IllegalTransition
+from dirigent.domain.event import ApprovalDecided, ApprovalRequested, Failure
+from tests.interpreter.harness import APPROVAL_MS, START, Ask, Harness, Unknown, agent, flow, step
+
+
+def asking(command: InvokeAction) -> Any:
+    """An action that may only happen when a person has approved exactly this."""
+    return {"done": command.step} if command.approved == "hash" else Ask()
+
+
+def decisions(harness: Harness) -> list[tuple[str, str]]:
+    """Who decided what."""
+    return [(e.decision, e.actor) for e in harness.events if isinstance(e, ApprovalDecided)]
+
+
+def test_an_approval_step_waits_and_goes_on() -> None:
+    """The run stands still until a person decides; who it was and what was said is the output."""
+    parameters = {"reason": "spend ${input.sum}", "sum": "${input.sum}"}
+    harness = Harness(flow(step("ask", "approval", parameters=parameters), agent("b")), sum=5).run()
+    asked = harness.approvals["ask"]
+    assert (asked.reason, asked.preview, asked.kind) == ("spend 5", {"reason": "spend 5", "sum": 5}, "step")
+    assert (harness.statuses()["ask"], harness.status) == ("waiting", "running")
+    harness.decide("ask", comment="fine")
+    assert harness.run().statuses() == {"ask": "succeeded", "b": "succeeded"}
+    assert harness.machine.state.outputs["ask"] == {"decision": "approved", "by": "boss", "comment": "fine"}
+    assert harness.timers == {}
+
+
+@pytest.mark.parametrize(("keys", "status"), [({}, "failed"), ({"ends_as": "rejected"}, "rejected")])
+def test_a_rejection_ends_the_step(keys, status) -> None:
+    """Rejected is a failure of the step, with the person's words; nothing runs behind it."""
+    harness = Harness(flow(step("ask", "approval", **keys), agent("b"))).run()
+    harness.decide("ask", "rejected", "too dear")
+    assert harness.run().statuses() == {"ask": "failed", "b": "skipped"}
+    assert harness.machine.state.failure == Failure(code="rejected", message="too dear")
+    assert harness.status == status
+
+
+@pytest.mark.parametrize(("keys", "after_ms"), [({}, 24 * 3_600_000), ({"timeout": "1h"}, 3_600_000)])
+def test_nobody_decides_in_time(keys, after_ms) -> None:
+    """An approval that expires is a no, in the clock's name; its timeout says when."""
+    harness = Harness(flow(step("ask", "approval", **keys))).run()
+    assert harness.timers == {"approval:ask": START + after_ms}
+    harness.fire("approval:ask")
+    assert decisions(harness) == [("expired", "clock")]
+    assert harness.machine.state.failure == Failure(code="approval_expired", message="nobody decided in time")
+
+
+def test_the_first_decision_counts() -> None:
+    """After it there is nothing left to decide, and its timer wakes nobody."""
+    harness = Harness(flow(step("ask", "approval"), agent("b"))).run()
+    harness.decide("ask")
+    with pytest.raises(IllegalTransition):
+        harness.decide("ask", "rejected")
+    assert harness.run().status == "completed"
+
+
+def test_an_action_goes_on_with_exactly_what_was_approved() -> None:
+    """The same attempt is asked for again with the hash of the payload that the person saw."""
+    harness = Harness(flow(agent("a", parameters={"n": "${n}"})), asking, n=1).run()
+    assert (harness.statuses()["a"], harness.actions) == ("waiting", {})
+    assert harness.machine.outstanding[0].timer == "approval:a"  # type: ignore[attr-defined]
+    harness.decide("a")
+    command = harness.actions["a"]
+    assert (command.attempt, command.approved, command.inputs) == (1, "hash", {"n": 1})
+    assert harness.run().output == {"done": "a"}
+
+
+@pytest.mark.parametrize(("decision", "code"), [("rejected", "rejected"), ("expired", "approval_expired")])
+def test_an_action_that_is_not_approved_fails(decision, code) -> None:
+    """It is not tried again, however often its policy would."""
+    harness = Harness(flow(agent("a", retry_policy={"max_attempts": 5})), asking).run()
+    harness.decide("a", decision)
+    failure = harness.run().machine.state.failure
+    assert failure is not None
+    assert (failure.code, harness.attempts("a")) == (code, [1])
+
+
+def test_each_request_for_approval_has_an_id_of_its_own() -> None:
+    """A second request of the same step is another one; the first decision does not count for it."""
+    harness = Harness(flow(agent("a")), lambda _command: Ask()).run()
+    first = harness.approvals["a"]
+    harness.decide("a")
+    harness.run()
+    second = harness.approvals["a"]
+    assert first.approval_id != second.approval_id
+    harness.approvals["a"] = first
+    with pytest.raises(IllegalTransition, match="not the one"):
+        harness.decide("a")
+
+
+def test_an_unknown_outcome_waits_for_a_person_and_is_never_repeated() -> None:
+    """Nothing is outstanding; time passing changes nothing."""
+    harness = Harness(flow(agent("a", retry_policy={}), agent("b")), lambda _command: Unknown()).run()
+    assert (harness.statuses()["a"], harness.machine.outstanding) == ("outcome_unknown", [])
+    assert harness.attempts("a") == [1]
+
+
+def test_an_effect_that_happened_completes_its_step() -> None:
+    """The person's word and the output take the place of the result."""
+    harness = Harness(flow(agent("a")), lambda _command: Unknown()).run()
+    harness.resolve("a", happened=True, output={"id": 7})
+    assert (harness.status, harness.output) == ("completed", {"id": 7})
+
+
+def test_an_effect_that_did_not_happen_is_tried_once_more() -> None:
+    """With the same inputs, as the next attempt."""
+    harness = Harness(
+        flow(agent("a", parameters={"n": "${n}"})),
+        lambda command: Unknown() if command.attempt == 1 else {"id": 7},
+        n=1,
+    ).run()
+    harness.resolve("a", happened=False)
+    assert harness.actions["a"].inputs == {"n": 1}
+    assert (harness.run().output, harness.attempts("a")) == ({"id": 7}, [1, 2])
+
+
+def test_a_wait_lasts_as_long_as_it_says() -> None:
+    """The timer is set from the time at which the step begins."""
+    harness = Harness(flow(step("a", "wait", duration="2h"), agent("b")))
+    assert harness.timers == {"wait:a": START + 7_200_000}
+    assert harness.statuses()["a"] == "waiting"
+    harness.run()
+    assert (harness.status, harness.now) == ("completed", START + 7_200_000)
+    assert harness.machine.state.outputs["a"] == {"waited": True}
+
+
+def test_a_timer_that_is_not_waited_for_wakes_nothing() -> None:
+    """A driver may fire late or twice."""
+    harness = Harness(flow(step("ask", "approval"), agent("b"))).run()
+    harness.decide("ask")
+    before = harness.machine.state.steps["b"]
+    harness.timers["approval:ask"] = START
+    harness.fire("approval:ask")
+    assert harness.machine.state.steps["b"] == before
+    assert isinstance(harness.events[1], ApprovalRequested)
+    assert harness.approvals["ask"].expires_at > START + APPROVAL_MS
