@@ -1,0 +1,150 @@
+"""How events become the rows of the projections; the same when they happen and when all is folded anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import apsw
+import msgspec
+
+from dirigent.domain.errors import InvalidInput
+from dirigent.domain.event import (
+    ApprovalDecided,
+    ApprovalRequested,
+    CancelRequested,
+    Event,
+    ExecutionCancelled,
+    ExecutionCompleted,
+    ExecutionFailed,
+    ExecutionStarted,
+)
+from dirigent.storage.sqlite.codec import decode, encode, restore
+from dirigent.storage.sqlite.database import PROJECTIONS_MARK, SQL
+from dirigent.storage.sqlite.database import PROJECTIONS_SQL as FOLDS
+
+PAGE_EVENTS = 2000
+INTEGER_MAX = 2**63 - 1
+
+
+class Occurrence(NamedTuple):
+    """An event that changes a projection, and where it stands."""
+
+    position: int
+    stream: str
+    event: Event
+
+
+def occurrence(position: int, stream: str, body: bytes) -> Occurrence:
+    """An event as the journal will say it, so that folding anew gives the very same rows.
+
+    Raises `InvalidInput` for what could be written but never be read or folded again.
+    """
+    try:
+        event = decode(body)
+    except msgspec.MsgspecError as error:
+        raise InvalidInput(f"The event cannot be stored: {error}.") from error
+    if max(event.at, getattr(event, "expires_at", 0)) > INTEGER_MAX:
+        raise InvalidInput(f"The event cannot be stored: {event.at} is no time.", field="at")
+    return Occurrence(position, stream, event)
+
+
+def fold(connection: apsw.Connection, happened: Occurrence) -> None:
+    """Bring the projections up to date with one event."""
+    PROJECTED[type(happened.event)](connection, happened.position, happened.stream, happened.event)
+
+
+def refold(connection: apsw.Connection) -> None:
+    """Throw the projections away and fold them from the whole journal; the caller holds the transaction.
+
+    Events that cannot be read leave no trace here; that they are damaged is for `verify` to say.
+    """
+    connection.execute(FOLDS["drop"])
+    connection.execute(FOLDS["schema"])
+    for happened in _occurrences(connection):
+        fold(connection, happened)
+    connection.execute(SQL["set_meta"], ("projections", PROJECTIONS_MARK))
+
+
+def _occurrences(connection: apsw.Connection) -> Iterator[Occurrence]:
+    def payload(key: bytes) -> bytes:
+        content: Any = connection.execute(SQL["payload"], (key,)).get
+        if not isinstance(content, bytes) or sha256(content).digest() != key:
+            raise LookupError(key.hex())
+        return content
+
+    for position, _, _, body, _, name, _ in _rows(connection):
+        try:
+            event = restore(body, payload)
+        except (LookupError, ValueError, TypeError, msgspec.MsgspecError):
+            continue
+        if type(event) in PROJECTED and isinstance(name, bytes):
+            yield Occurrence(position, name.decode(errors="replace"), event)
+
+
+def _rows(connection: apsw.Connection) -> Iterator[Any]:
+    after: Any = 0
+    while page := connection.execute(SQL["tail"], (after, PAGE_EVENTS)).fetchall():
+        yield from page
+        after = page[-1][0]
+
+
+def _started(connection: apsw.Connection, position: int, stream: str, event: ExecutionStarted) -> None:
+    summary = str(event.labels.get("summary", ""))
+    values = (position, stream, event.passport.tenant, event.workflow, event.trigger)
+    connection.execute(FOLDS["execution_started"], (*values, event.parent or None, event.at, summary))
+
+
+def _cancel_requested(connection: apsw.Connection, _: int, stream: str, event: CancelRequested) -> None:
+    connection.execute(FOLDS["cancel_requested"], (stream,))
+
+
+def _ended(
+    connection: apsw.Connection, _: int, stream: str, event: ExecutionCompleted | ExecutionFailed
+) -> None:
+    _end(connection, stream, event.status, event.at)
+
+
+def _cancelled(connection: apsw.Connection, _: int, stream: str, event: ExecutionCancelled) -> None:
+    _end(connection, stream, "cancelled", event.at)
+
+
+def _end(connection: apsw.Connection, stream: str, status: str, at: int) -> None:
+    connection.execute(FOLDS["execution_ended"], (status, at, stream))
+    connection.execute(FOLDS["close_approvals"], (at, stream))
+
+
+def _requested(connection: apsw.Connection, position: int, stream: str, event: ApprovalRequested) -> None:
+    values = {name: getattr(event, name) for name in _REQUEST}
+    values |= {"position": position, "stream": stream, "preview": encode(event.preview)}
+    connection.execute(FOLDS["approval_requested"], values)
+
+
+def _decided(connection: apsw.Connection, _: int, stream: str, event: ApprovalDecided) -> None:
+    values = (event.decision, event.actor, event.at, event.comment, event.approval_id, stream)
+    connection.execute(FOLDS["approval_decided"], values)
+
+
+_REQUEST = (
+    "approval_id",
+    "step",
+    "agent",
+    "action",
+    "risk",
+    "reason",
+    "kind",
+    "payload",
+    "at",
+    "expires_at",
+)
+
+PROJECTED: dict[type[Event], Callable[[apsw.Connection, int, str, Any], None]] = {
+    ExecutionStarted: _started,
+    CancelRequested: _cancel_requested,
+    ExecutionCompleted: _ended,
+    ExecutionFailed: _ended,
+    ExecutionCancelled: _cancelled,
+    ApprovalRequested: _requested,
+    ApprovalDecided: _decided,
+}

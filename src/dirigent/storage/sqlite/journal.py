@@ -1,0 +1,224 @@
+"""The journal on SQLite: append-only, chained, anchored, committed in groups."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from contextlib import ExitStack, closing
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+import apsw
+import msgspec
+
+from dirigent.domain.errors import Conflict, InvalidInput, StorageFailure
+from dirigent.domain.event import Event
+from dirigent.ports import Recorded, Verification
+from dirigent.storage.sqlite.anchor import ANCHOR, AnchorFile, read_anchor
+from dirigent.storage.sqlite.chain import genesis, link
+from dirigent.storage.sqlite.codec import BODY_BYTES_MAX, encode, split
+from dirigent.storage.sqlite.database import DATABASE, check_sqlite_version, connect_reader, connect_writer
+from dirigent.storage.sqlite.folding import PROJECTED, Occurrence, occurrence
+from dirigent.storage.sqlite.opening import Opened, open_journal, refuse_unreadable
+from dirigent.storage.sqlite.reading import DAMAGED, Head, Reader, damaged
+from dirigent.storage.sqlite.verification import verify
+from dirigent.storage.sqlite.writer import EventRow, Writer
+
+HEADS_MAX = 50_000
+
+
+class SqliteJournal:
+    """The port `Journal` over one SQLite file and one anchor file; made by `open`.
+
+    Appends come from one event loop; reads may come from any thread. After the first error of the
+    disk nothing is accepted any more until the journal is opened anew.
+    """
+
+    def __init__(self, path: Path, writer: Writer, reader: Reader, opened: Opened) -> None:
+        self._path = path
+        self._writer = writer
+        self._reader = reader
+        self._damaged = dict(opened.damaged)
+        self._position = opened.position
+        self._streams = opened.streams
+        self._heads: dict[str, Head] = {}
+        self._shrink_at = HEADS_MAX
+        self._closed = False
+
+    @classmethod
+    def open(cls, folder: Path, *, accept: bool = False) -> Self:
+        """Open the journal of a data folder, or begin one.
+
+        Raises `DataFolderBusy` where it is open already and `JournalDamaged` where its history was
+        shortened or cannot be read; `accept` takes the history as it is. Damaged streams are set
+        apart: they can neither be read nor appended to, the others can.
+        """
+        check_sqlite_version()
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / DATABASE
+        anchor = AnchorFile(folder / ANCHOR)
+        with ExitStack() as undo:
+            undo.callback(anchor.close)
+            try:
+                connection = connect_writer(path)
+                undo.callback(_leave_as_is, connection)
+                reader = undo.enter_context(closing(Reader(path)))
+                opened = open_journal(connection, reader, anchor, accept=accept)
+            except DAMAGED as error:
+                raise refuse_unreadable(folder, error) from error
+            except apsw.Error as error:
+                raise StorageFailure(f"{path} cannot be opened ({error}).", fix="Check the disk.") from error
+            undo.pop_all()
+        writer = Writer(path, connection, anchor, opened.position, opened.streams)
+        return cls(path, writer, reader, opened)
+
+    @property
+    def commits(self) -> int:
+        """How many transactions have been committed since the journal was opened."""
+        return self._writer.commits
+
+    @property
+    def durable(self) -> int:
+        """The last position on stable storage."""
+        return self._writer.durable
+
+    def append(self, stream: str, expected_version: int, events: Sequence[Event]) -> Awaitable[None]:
+        """Append events after a version; the awaitable completes when they are on stable storage."""
+        head = self._heads.get(stream) or self._load(stream)
+        if self._writer.failure is not None or self._closed:
+            raise self._stopped()
+        if head.version != expected_version:
+            raise Conflict(
+                f"Stream {stream!r} is at version {head.version}, not {expected_version}.",
+                fix="Read it again and decide anew.",
+            )
+        if not events:
+            return _nothing()
+        id = head.id or self._streams + 1
+        rows, payloads, occurrences = self._chained(stream, id, head, events)
+        position, _, version, _, _, digest = rows[-1]
+        durable = self._writer.add(rows, (id, stream, version, position, digest), payloads, occurrences)
+        head.id, head.version, head.last, head.digest = id, version, position, digest
+        self._position, self._streams = position, max(id, self._streams)
+        return durable
+
+    def read(self, stream: str, after: int = 0) -> list[Event]:
+        """The durable events of one stream after a version; raises `JournalDamaged` where it is not whole."""
+        self._admit(stream)
+        return self._reader.events(stream, after)
+
+    def tail(self, after: int, limit: int = 1000) -> list[Recorded]:
+        """Durable events of all streams after a position.
+
+        Ends before an event that does not verify; raises `JournalDamaged` where that is the first.
+        """
+        return self._reader.tail(after, limit)
+
+    def head(self, stream: str) -> int:
+        """The version of the last event handed in for a stream; 0 when there is none."""
+        known = self._heads.get(stream)
+        if known is None:
+            self._admit(stream)
+            known = self._reader.head(stream)
+        return known.version if known is not None else 0
+
+    def verify(self) -> Verification:
+        """Check every digest, chain, gap, payload and the head anchor. May be called from any thread."""
+        return verify_folder(self._path.parent)
+
+    async def close(self) -> None:
+        """Commit what is pending and release the storage. Closing twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._writer.stop()
+        self._reader.close()
+        self._writer.close()
+
+    def _chained(
+        self, stream: str, id: int, head: Head, events: Sequence[Event]
+    ) -> tuple[list[EventRow], dict[bytes, bytes], list[Occurrence]]:
+        position, version, last, digest = self._position, head.version, head.last, head.digest
+        rows: list[EventRow] = []
+        payloads: dict[bytes, bytes] = {}
+        occurrences: list[Occurrence] = []
+        for event, body in zip(events, _encoded(events), strict=True):
+            position += 1
+            version += 1
+            if type(event) in PROJECTED:
+                occurrences.append(occurrence(position, stream, body))
+            stored = body
+            if len(body) > BODY_BYTES_MAX:
+                stored, large = split(body)
+                payloads |= large
+            digest = link(digest, position, id, version, stored)
+            rows.append((position, id, version, last, stored, digest))
+            last = position
+        return rows, payloads, occurrences
+
+    def _load(self, stream: str) -> Head:
+        self._admit(stream)
+        head = self._reader.head(stream) or Head(0, 0, 0, _genesis(stream))
+        if len(self._heads) >= self._shrink_at:
+            self._forget()
+        self._heads[stream] = head
+        return head
+
+    def _forget(self) -> None:
+        """Let go of the heads loaded longest ago; they can be loaded again once they are durable."""
+        durable = self._writer.durable
+        for stream in list(islice(self._heads, HEADS_MAX // 10)):
+            if self._heads[stream].last <= durable:
+                del self._heads[stream]
+        self._shrink_at = max(HEADS_MAX, len(self._heads) + HEADS_MAX // 10)
+
+    def _admit(self, stream: str) -> None:
+        if stream in self._damaged:
+            raise damaged(stream, None, self._damaged[stream])
+
+    def _stopped(self) -> StorageFailure:
+        failure = self._writer.failure
+        if failure is None:
+            return StorageFailure("The journal is closed.", fix="Open it again.")
+        return StorageFailure(f"The journal has stopped. {failure.message}", fix=failure.fix)
+
+
+def verify_folder(folder: Path) -> Verification:
+    """Verify the journal of a data folder by reading only; another process may have it open."""
+    sighting = read_anchor(folder / ANCHOR)
+    try:
+        with closing(connect_reader(folder / DATABASE)) as connection:
+            return verify(connection, sighting)
+    except (*DAMAGED, apsw.Error) as error:
+        raise refuse_unreadable(folder, error) from error
+
+
+def _encoded(events: Sequence[Event]) -> list[bytes]:
+    try:
+        return [encode(event) for event in events]
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+        names = ", ".join(sorted({type(event).__name__ for event in events}))
+        fix = "Events hold JSON values: text, numbers, lists, mappings."
+        raise InvalidInput(f"{names} cannot be stored: {error}.", fix=fix) from error
+
+
+def _genesis(stream: str) -> bytes:
+    if not stream:
+        raise InvalidInput("A stream has a name.", field="stream")
+    try:
+        return genesis(stream)
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"{stream!r} is no name for a stream.", field="stream") from error
+
+
+def _nothing() -> Awaitable[None]:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future
+
+
+def _leave_as_is(connection: apsw.Connection) -> None:
+    """Close without moving the WAL, so that whatever is damaged stays as it was found."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.close()

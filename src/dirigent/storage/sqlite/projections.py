@@ -1,0 +1,128 @@
+"""Readings of the journal for lists and look-ups."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from dirigent.domain.errors import StorageFailure
+from dirigent.domain.event import DefinitionStored
+from dirigent.ports import ApprovalRow, ExecutionRow
+from dirigent.storage.sqlite.database import DATABASE, PROJECTIONS_SQL, SQL, connect_reader, connect_writer
+from dirigent.storage.sqlite.failures import storage_errors
+from dirigent.storage.sqlite.folding import refold
+from dirigent.storage.sqlite.reading import Reader
+
+UNFINISHED = frozenset({"running", "awaiting_approval", "cancelling"})
+
+_EXECUTION = ExecutionRow.__struct_fields__
+_APPROVAL = ApprovalRow.__struct_fields__
+_json = msgspec.json.Decoder()
+
+
+class SqliteProjections:
+    """The port `Projections` over the journal's file; the journal itself keeps the rows up to date.
+
+    An execution that has not ended is `awaiting_approval` while it, or one that it started, has an
+    open approval, `cancelling` once its end was asked for, and `running` otherwise. Definitions are
+    read from the journal itself, so they are verified. Any thread may call; calls take turns.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / DATABASE
+        self._lock = threading.Lock()
+        with storage_errors(str(self._path)):
+            self._connection = connect_reader(self._path)
+            self._journal = Reader(self._path)
+
+    def executions(
+        self,
+        tenant: str | None = None,
+        *,
+        statuses: Sequence[str] = (),
+        parent: str | None = None,
+        limit: int = 100,
+    ) -> list[ExecutionRow]:
+        """Executions, newest first; `parent=""` lists only those that no other execution started."""
+        wanted = {"of_tenant": tenant is not None, "with_status": bool(statuses)}
+        wanted |= {"of_parent": bool(parent), "without_parent": parent == ""}
+        wanted |= {"not_ended": bool(statuses) and UNFINISHED.issuperset(statuses)}
+        values = {"tenant": tenant, "parent": parent, "limit": limit}
+        values |= {"statuses": msgspec.json.encode(list(statuses)).decode()}
+        return self._executions(wanted, values)
+
+    def execution(self, execution_id: str) -> ExecutionRow | None:
+        """One execution, or None."""
+        values = {"execution_id": execution_id, "limit": 1}
+        return next(iter(self._executions({"one_execution": True}, values)), None)
+
+    def unfinished(self) -> list[str]:
+        """Ids of the executions that have started and not ended, oldest first."""
+        return [execution_id for (execution_id,) in self._rows(PROJECTIONS_SQL["unfinished"], {})]
+
+    def approvals(
+        self, tenant: str | None = None, *, state: str | None = "open", execution: str | None = None
+    ) -> list[ApprovalRow]:
+        """Approvals, oldest first; `execution` takes in its children.
+
+        Beside what was decided, `state` may be `cancelled`: the execution ended before anybody decided.
+        """
+        wanted = {"of_tenant": tenant is not None, "open": state == "open"}
+        wanted |= {"in_state": state not in (None, "open")}
+        wanted |= {"of_execution": execution is not None}
+        return self._approvals(wanted, {"tenant": tenant, "state": state, "execution": execution})
+
+    def approval(self, approval_id: str) -> ApprovalRow | None:
+        """One approval, or None."""
+        return next(iter(self._approvals({"one_approval": True}, {"approval_id": approval_id})), None)
+
+    def definition(self, content_hash: str) -> dict[str, Any] | None:
+        """A stored workflow definition by its content hash; raises `JournalDamaged` where it is not whole."""
+        events = self._journal.events(content_hash, 0)
+        stored = (event.definition for event in events if isinstance(event, DefinitionStored))
+        return next(stored, None)
+
+    def rebuild(self) -> None:
+        """Drop every row and fold the whole journal anew, in one transaction; appends wait meanwhile."""
+        with storage_errors(str(self._path)), closing(connect_writer(self._path)) as connection:
+            connection.execute(SQL["begin"])
+            with connection:
+                refold(connection)
+            connection.execute(SQL["commit"])
+
+    def close(self) -> None:
+        """Release the file. Closing twice is harmless."""
+        with self._lock:
+            self._connection.close()
+        self._journal.close()
+
+    def _executions(self, wanted: dict[str, bool], values: dict[str, Any]) -> list[ExecutionRow]:
+        rows = self._rows(_query("executions", wanted), values)
+        return [ExecutionRow(**dict(zip(_EXECUTION, row, strict=True))) for row in rows]
+
+    def _approvals(self, wanted: dict[str, bool], values: dict[str, Any]) -> list[ApprovalRow]:
+        found = []
+        for row in self._rows(_query("approvals", wanted), values):
+            fields = dict(zip(_APPROVAL, row, strict=True))
+            found.append(ApprovalRow(**fields | {"preview": _json.decode(fields["preview"])}))
+        return found
+
+    def _rows(self, sql: str, values: dict[str, Any]) -> list[Any]:
+        with self._lock, storage_errors(str(self._path)):
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except apsw.ConnectionClosedError:
+                raise StorageFailure("The projections are closed.", fix="Open them again.") from None
+
+
+def _query(statement: str, wanted: dict[str, bool]) -> str:
+    names: Iterable[str] = [name for name, on in wanted.items() if on] or ["all"]
+    return PROJECTIONS_SQL[statement].replace(
+        "{where}", " AND ".join(PROJECTIONS_SQL[name] for name in names)
+    )

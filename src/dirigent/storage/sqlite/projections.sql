@@ -1,0 +1,145 @@
+-- Readings of the journal for lists and look-ups, kept in the same file and written in the same transaction as
+-- the events they come from. They can be dropped and folded again at any time.
+
+-- name: schema
+CREATE TABLE executions (
+    position     INTEGER PRIMARY KEY,
+    execution_id TEXT NOT NULL UNIQUE,
+    tenant       TEXT NOT NULL,
+    workflow     TEXT NOT NULL,
+    status       TEXT NOT NULL,
+    trigger      TEXT NOT NULL,
+    parent       TEXT,
+    started_at   INTEGER NOT NULL,
+    ended_at     INTEGER,
+    summary      TEXT NOT NULL
+) STRICT;
+CREATE INDEX executions_by_tenant ON executions (tenant, position);
+CREATE INDEX executions_by_parent ON executions (parent, position) WHERE parent IS NOT NULL;
+CREATE INDEX executions_unfinished ON executions (position) WHERE ended_at IS NULL;
+
+CREATE TABLE approvals (
+    position     INTEGER PRIMARY KEY,
+    approval_id  TEXT NOT NULL UNIQUE,
+    execution_id TEXT NOT NULL,
+    tenant       TEXT NOT NULL,
+    step         TEXT NOT NULL,
+    agent        TEXT NOT NULL,
+    action       TEXT NOT NULL,
+    risk         TEXT NOT NULL,
+    reason       TEXT NOT NULL,
+    kind         TEXT NOT NULL,
+    payload_hash TEXT NOT NULL,
+    preview      BLOB NOT NULL,
+    requested_at INTEGER NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    state        TEXT NOT NULL,
+    decided_by   TEXT,
+    decided_at   INTEGER,
+    comment      TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX approvals_by_execution ON approvals (execution_id);
+CREATE INDEX approvals_open ON approvals (execution_id) WHERE state = 'open';
+
+-- name: drop
+DROP TABLE IF EXISTS executions;
+DROP TABLE IF EXISTS approvals
+
+-- name: execution_started
+INSERT INTO executions (position, execution_id, tenant, workflow, status, trigger, parent, started_at, summary)
+VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
+
+-- name: cancel_requested
+UPDATE executions SET status = 'cancelling' WHERE execution_id = ? AND ended_at IS NULL
+
+-- name: execution_ended
+UPDATE executions SET status = ?, ended_at = ? WHERE execution_id = ?
+
+-- name: close_approvals
+UPDATE approvals SET state = 'cancelled', decided_at = ? WHERE execution_id = ? AND state = 'open'
+
+-- name: approval_requested
+INSERT INTO approvals (
+    position, approval_id, execution_id, tenant, step, agent, action, risk, reason, kind, payload_hash, preview,
+    requested_at, expires_at, state
+)
+VALUES (
+    :position, :approval_id, :stream,
+    coalesce((SELECT tenant FROM executions WHERE execution_id = :stream), ''),
+    :step, :agent, :action, :risk, :reason, :kind, :payload, :preview, :at, :expires_at, 'open'
+)
+ON CONFLICT DO NOTHING
+
+-- name: approval_decided
+UPDATE approvals SET state = ?, decided_by = ?, decided_at = ?, comment = ?
+WHERE approval_id = ? AND execution_id = ? AND state = 'open'
+
+-- name: executions
+-- An execution waits for a person when it, or one that it started, has an open approval. The ids of all that an
+-- execution started begin with its own and a slash; '0' is the character that follows the slash.
+WITH shown AS (
+    SELECT position, execution_id, tenant, workflow, trigger, parent, started_at, ended_at, summary,
+        CASE
+            WHEN status = 'running' AND (
+                EXISTS (
+                    SELECT 1 FROM approvals a WHERE a.state = 'open' AND a.execution_id = e.execution_id
+                )
+                OR EXISTS (
+                    SELECT 1 FROM approvals a WHERE a.state = 'open'
+                    AND a.execution_id > e.execution_id || '/' AND a.execution_id < e.execution_id || '0'
+                )
+            )
+            THEN 'awaiting_approval'
+            ELSE status
+        END AS status
+    FROM executions e
+)
+SELECT execution_id, tenant, workflow, status, trigger, parent, started_at, ended_at, summary
+FROM shown
+WHERE {where}
+ORDER BY position DESC
+LIMIT :limit
+
+-- name: one_execution
+execution_id = :execution_id
+
+-- name: of_tenant
+tenant = :tenant
+
+-- name: of_parent
+parent = :parent
+
+-- name: without_parent
+parent IS NULL
+
+-- name: with_status
+status IN (SELECT value FROM json_each(:statuses))
+
+-- name: not_ended
+ended_at IS NULL
+
+-- name: all
+TRUE
+
+-- name: unfinished
+SELECT execution_id FROM executions WHERE ended_at IS NULL ORDER BY position
+
+-- name: approvals
+SELECT approval_id, execution_id, tenant, step, agent, action, risk, reason, kind, payload_hash, preview,
+    requested_at, expires_at, state, decided_by, decided_at, comment
+FROM approvals
+WHERE {where}
+ORDER BY position
+
+-- name: one_approval
+approval_id = :approval_id
+
+-- name: open
+state = 'open'
+
+-- name: in_state
+state = :state
+
+-- name: of_execution
+(execution_id = :execution OR (execution_id > :execution || '/' AND execution_id < :execution || '0'))

@@ -1,0 +1,160 @@
+"""Reading the journal: nothing is handed out that does not verify."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from dirigent.domain.errors import JournalDamaged, StorageFailure
+from dirigent.domain.event import Event
+from dirigent.ports import Recorded
+from dirigent.storage.sqlite.chain import genesis, linked
+from dirigent.storage.sqlite.codec import restore
+from dirigent.storage.sqlite.database import SQL, connect_reader
+
+# What a damaged page can raise while its rows are read.
+DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, UnicodeDecodeError)
+
+
+class Head:
+    """Where a stream ends: the version, position and digest of its last event; a new one has no id yet."""
+
+    __slots__ = ("digest", "id", "last", "version")
+
+    def __init__(self, id: int, version: int, last: int, digest: bytes) -> None:
+        self.id = id
+        self.version = version
+        self.last = last
+        self.digest = digest
+
+
+def damaged(stream: str, version: int | None, reason: str) -> JournalDamaged:
+    """What is raised where a stream does not verify."""
+    at = f" at version {version}" if version is not None else ""
+    return JournalDamaged(
+        f"Stream {stream!r} is damaged{at}: {reason}.",
+        streams=(stream,),
+        fix="Nothing was repaired. `verify` lists all damage; restore the folder from a backup.",
+    )
+
+
+class Reader:
+    """Reads what is durable. Any thread may call; calls take turns."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = connect_reader(path)
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def head(self, stream: str) -> Head | None:
+        """The head of a stream, compared with the event it names; None when there is no such stream."""
+        row = self._row(stream, "head", (stream,))
+        if row is None:
+            return None
+        id, version, last, digest, *of_event = row
+        if of_event != [id, version, digest]:
+            raise damaged(stream, None, "its last event is not the one on record")
+        return Head(id, version, last, digest)
+
+    def events(self, stream: str, after: int) -> list[Event]:
+        """The events of a stream after a version."""
+        head = self.head(stream)
+        if head is None or after >= head.version:
+            return []
+        rows = self._rows(stream, "stream", {"last": head.last, "after": after})[::-1]
+        before = genesis(stream)
+        if after:
+            _, _, first, _, before = rows.pop(0)
+            if first != after:
+                raise damaged(stream, after, "the event is missing")
+        return self._verified(stream, head, after, before, rows)
+
+    def tail(self, after: int, limit: int) -> list[Recorded]:
+        """Events of all streams after a position, up to the first that does not verify; that one raises."""
+        found: list[Recorded] = []
+        for row in self._rows("(journal)", "tail", (after, limit)):
+            try:
+                found.append(self._recorded(after + len(found) + 1, row))
+            except JournalDamaged:
+                if not found:
+                    raise
+                break
+        return found
+
+    def close(self) -> None:
+        """Release the file. Closing twice is harmless."""
+        with self._lock:
+            self._closed = True
+            self._connection.close()
+
+    def _verified(
+        self, stream: str, head: Head, after: int, before: bytes, rows: Sequence[Any]
+    ) -> list[Event]:
+        events: list[Event] = []
+        expected = after
+        for position, id, version, body, digest in rows:
+            expected += 1
+            if version != expected or id != head.id:
+                raise damaged(stream, expected, "the event is missing")
+            if linked(before, position, id, version, body) != digest:
+                raise damaged(stream, version, "the event does not match its digest")
+            events.append(self._event(stream, version, body))
+            before = digest
+        if expected != head.version:
+            raise damaged(stream, expected + 1, "the event is missing")
+        return events
+
+    def _recorded(self, expected: int, row: Sequence[Any]) -> Recorded:
+        position, id, version, body, digest, name, before = row
+        if position != expected:
+            raise damaged("(journal)", None, f"the event at position {expected} is missing")
+        if not isinstance(name, bytes):
+            raise damaged(f"#{id}", None, f"position {position} belongs to no stream")
+        stream = name.decode(errors="replace")
+        start = genesis(stream) if version == 1 else before
+        if start is None or linked(start, position, id, version, body) != digest:
+            raise damaged(stream, version, "the event does not match its digest")
+        event = self._event(stream, version, body)
+        return Recorded(position=position, stream=stream, version=version, event=event, digest=digest)
+
+    def _event(self, stream: str, version: int, body: bytes) -> Event:
+        try:
+            return restore(body, self._payload)
+        except (LookupError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+            raise damaged(stream, version, str(error) or "the event cannot be decoded") from error
+
+    def _payload(self, key: bytes) -> bytes:
+        found = self._rows("(journal)", "payload", (key,))
+        if not found:
+            raise LookupError(f"the payload {key.hex()[:12]} is missing")
+        content = found[0][0]
+        if not isinstance(content, bytes) or sha256(content).digest() != key:
+            raise ValueError(f"the payload {key.hex()[:12]} does not match its hash")
+        return content
+
+    def _row(self, stream: str, statement: str, values: Sequence[Any]) -> Sequence[Any] | None:
+        rows = self._rows(stream, statement, values)
+        return rows[0] if rows else None
+
+    def _rows(self, stream: str, statement: str, values: Any) -> list[Any]:
+        try:
+            with self._lock:
+                return self._open.execute(SQL[statement], values).fetchall()
+        except UnicodeEncodeError:
+            return []  # no stream can have such a name
+        except DAMAGED as error:
+            raise damaged(stream, None, f"it cannot be read ({error})") from error
+        except apsw.Error as error:
+            raise StorageFailure(f"Reading the journal failed ({error}).", fix="Check the disk.") from error
+
+    @property
+    def _open(self) -> apsw.Connection:
+        if self._closed:
+            raise StorageFailure("The journal is closed.", fix="Open it again.")
+        return self._connection

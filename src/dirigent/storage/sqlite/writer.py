@@ -1,0 +1,189 @@
+"""Group commit: one thread takes all that is waiting and brings it to stable storage together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+
+import apsw
+
+from dirigent.domain.errors import StorageFailure
+from dirigent.storage.sqlite.anchor import AnchorFile
+from dirigent.storage.sqlite.database import SQL
+from dirigent.storage.sqlite.folding import Occurrence, fold
+
+BATCH_EVENTS_MAX = 10_000
+CHECKPOINT_PAGES = 4_000
+
+EventRow = tuple[int, int, int, int, bytes, bytes]
+HeadRow = tuple[int, str, int, int, bytes]
+
+
+class Durable(asyncio.Future[None]):
+    """Completes when a batch is on stable storage. All appends in the batch share it.
+
+    A task that is cancelled while it waits does not take the others' answer away: it is cancelled
+    as soon as the answer is there.
+    """
+
+    def cancel(self, msg: object | None = None) -> bool:
+        """Refuse; what was handed in cannot be taken back."""
+        return False
+
+
+class Batch:
+    """What goes to stable storage together: events, the heads they lead to, payloads, occurrences."""
+
+    __slots__ = ("events", "future", "heads", "loop", "occurrences", "payloads")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.future = Durable(loop=loop)
+        self.events: list[EventRow] = []
+        self.heads: dict[int, HeadRow] = {}
+        self.payloads: dict[bytes, bytes] = {}
+        self.occurrences: list[Occurrence] = []
+
+    def settle(self, failure: StorageFailure | None) -> None:
+        """Answer everybody who waits. Runs on their loop."""
+        if failure is None:
+            self.future.set_result(None)
+        else:
+            self.future.set_exception(failure)
+            self.future.exception()  # a caller that does not wait is told at its next append
+
+
+class Writer:
+    """Commits batches in a thread of its own.
+
+    After the first error it commits nothing more: `failure` says why, and every batch is answered
+    with it. `commits` counts transactions, `durable` is the last position on stable storage.
+    """
+
+    def __init__(
+        self, path: Path, connection: apsw.Connection, anchor: AnchorFile, durable: int, streams: int
+    ) -> None:
+        self.failure: StorageFailure | None = None
+        self.commits = 0
+        self.durable = durable
+        self._path = path
+        self._connection = connection
+        self._anchor = anchor
+        self._streams = streams
+        self._open: Batch | None = None
+        self._lock = threading.Lock()
+        self._queue: SimpleQueue[Batch | None] = SimpleQueue()
+        self._wal_pages = 0
+        self._checkpoint_at = CHECKPOINT_PAGES
+        connection.set_wal_hook(self._wal_grew)
+        self._thread = threading.Thread(target=self._run, name="dirigent-journal", daemon=True)
+        self._thread.start()
+
+    def add(
+        self,
+        events: Sequence[EventRow],
+        head: HeadRow,
+        payloads: dict[bytes, bytes],
+        occurrences: Sequence[Occurrence],
+    ) -> Durable:
+        """Put events into the batch that goes out next."""
+        with self._lock:
+            batch = self._open
+            if batch is None or len(batch.events) >= BATCH_EVENTS_MAX:
+                batch = self._open = Batch(asyncio.get_running_loop())
+                self._queue.put(batch)
+            batch.events += events
+            batch.heads[head[0]] = head
+            if payloads:
+                batch.payloads |= payloads
+            if occurrences:
+                batch.occurrences += occurrences
+            return batch.future
+
+    async def stop(self) -> None:
+        """Commit what is waiting, end the thread and bring the anchor to stable storage."""
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+        with contextlib.suppress(OSError):  # the anchor may lag behind: opening verifies what follows it
+            self._anchor.sync()
+
+    def close(self) -> None:
+        """Release database and anchor. After a failure the WAL is left as it is, for the next opening."""
+        if self.failure is not None:
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        self._connection.close()
+        self._anchor.close()
+
+    def _run(self) -> None:
+        while (batch := self._queue.get()) is not None:
+            with self._lock:
+                if self._open is batch:
+                    self._open = None
+            if self.failure is None:
+                self.failure = self._failure_of(self._commit, batch)
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and so has everybody who waited
+                batch.loop.call_soon_threadsafe(batch.settle, self.failure)
+            if self.failure is None:
+                self.failure = self._failure_of(self._checkpoint)
+
+    def _failure_of(self, work: Callable[..., None], *values: object) -> StorageFailure | None:
+        try:
+            work(*values)
+        except Exception as error:
+            return _failure(self._path, error)
+        return None
+
+    def _commit(self, batch: Batch) -> None:
+        connection = self._connection
+        connection.execute(SQL["begin"])
+        try:
+            connection.executemany(SQL["append_event"], batch.events)
+            connection.executemany(SQL["move_head"], batch.heads.values())
+            if batch.payloads:
+                connection.executemany(SQL["keep_payload"], batch.payloads.items())
+            for happened in batch.occurrences:
+                fold(connection, happened)
+            connection.execute(SQL["commit"])
+        except BaseException:
+            with contextlib.suppress(apsw.Error):  # SQLite has rolled back by itself after most errors
+                connection.execute(SQL["rollback"])
+            raise
+        self._committed(batch)
+
+    def _committed(self, batch: Batch) -> None:
+        position, *_, digest = batch.events[-1]
+        self._streams = max(self._streams, *batch.heads)
+        self._anchor.write(position, digest, self._streams)
+        self.commits += 1
+        self.durable = position
+
+    def _wal_grew(self, connection: apsw.Connection, name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        """Move the WAL into the database now and then; SQLite's own way would not tell of an error."""
+        if self._wal_pages < CHECKPOINT_PAGES:
+            self._checkpoint_at = CHECKPOINT_PAGES
+        elif self._wal_pages >= self._checkpoint_at:
+            self._connection.wal_checkpoint()
+            self._checkpoint_at = self._wal_pages + CHECKPOINT_PAGES
+
+
+def _failure(path: Path, error: Exception) -> StorageFailure:
+    if isinstance(error, apsw.FullError):
+        message = f"The disk that holds {path} is full (disk full); nothing was acknowledged."
+        return StorageFailure(
+            message, fix="Free some space, then start again; what was acknowledged is there."
+        )
+    if isinstance(error, apsw.BusyError):
+        message = f"Another process has held {path} for too long; nothing was acknowledged."
+        return StorageFailure(message, fix="End that process, then start again.")
+    return StorageFailure(
+        f"Writing {path} failed ({error}); nothing was acknowledged.",
+        fix="Check the disk, then start again: the journal is verified when it is opened.",
+    )

@@ -1,0 +1,22 @@
+"""Every journal passes the whole suite."""
+
+from pathlib import Path
+
+from dirigent.ports import Journal
+from dirigent.storage.sqlite.journal import SqliteJournal
+from dirigent.testing.conformance import JournalConformance
+from dirigent.testing.memory_journal import MemoryJournal
+
+
+class TestMemoryJournal(JournalConformance):
+    """The stand-in keeps the same promises."""
+
+    def make_journal(self, tmp_path: Path) -> Journal:
+        return MemoryJournal()
+
+
+class TestSqliteJournal(JournalConformance):
+    """The journal that a data folder holds."""
+
+    def make_journal(self, tmp_path: Path) -> Journal:
+        return SqliteJournal.open(tmp_path)
