@@ -1,0 +1,196 @@
+"""`dirigent approve`, `reject`, `cancel` and `resolve`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from dirigent.cli.failures import DONE, FAILED
+from dirigent.cli.options import DEFAULT, Common
+from dirigent.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from dirigent.ports import ApprovalRow
+    from dirigent.settings import Settings
+
+HINT = "Decisions that were taken stand; `dirigent resume` goes on with what follows from them."
+
+Ids = Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)]
+All = Annotated[str | None, Parameter(name="--all", help="Everything open of this execution.")]
+Comment = Annotated[str, Parameter(show_default=False, help="Kept with the decision.")]
+
+
+def approve_command(
+    approval_ids: Ids = (),
+    /,
+    *,
+    all_of: All = None,
+    comment: Comment = "",
+    allow_delivery: Annotated[
+        bool, Parameter(negative=(), help="Delivery is on for this command: what is held may leave.")
+    ] = False,
+    common: Common = DEFAULT,
+) -> int:
+    """Approve.
+
+    Parameters
+    ----------
+    approval_ids
+        As `dirigent approvals` gives them.
+    """
+    settings = common.settings(allow_delivery=True if allow_delivery else None)
+    return _decide(settings, common.screen(), approval_ids, all_of, "approve", comment)
+
+
+def reject_command(
+    approval_ids: Ids = (),
+    /,
+    *,
+    all_of: All = None,
+    comment: Comment = "",
+    common: Common = DEFAULT,
+) -> int:
+    """Reject.
+
+    Parameters
+    ----------
+    approval_ids
+        As `dirigent approvals` gives them.
+    """
+    return _decide(common.settings(), common.screen(), approval_ids, all_of, "reject", comment)
+
+
+def cancel_command(
+    execution_id: str,
+    /,
+    *,
+    reason: Annotated[str, Parameter(show_default=False, help="Kept in the journal.")] = "",
+    common: Common = DEFAULT,
+) -> int:
+    """Cancel.
+
+    Parameters
+    ----------
+    execution_id
+        As `dirigent ls` gives it.
+    """
+    from dirigent.cli.interruption import interruptible
+
+    work = _cancel(common.settings(), common.screen(), execution_id, reason)
+    return interruptible(work, common.screen(), HINT)
+
+
+def resolve_command(
+    execution_id: str,
+    step: str,
+    /,
+    *,
+    happened: Annotated[
+        bool, Parameter(negative="--not-happened", help="Whether the effect took place outside.")
+    ],
+    common: Common = DEFAULT,
+) -> int:
+    """Resolve.
+
+    Parameters
+    ----------
+    execution_id
+        The execution whose step has the status outcome_unknown.
+    step
+        That step.
+    """
+    from dirigent.cli.interruption import interruptible
+
+    work = _resolve(common.settings(), common.screen(), execution_id, step, happened=happened)
+    return interruptible(work, common.screen(), HINT)
+
+
+def _decide(
+    settings: Settings, screen: Screen, ids: tuple[str, ...], all_of: str | None, decision: str, comment: str
+) -> int:
+    from dirigent.cli.interruption import interruptible
+    from dirigent.cli.reading import reading
+
+    with reading(settings) as books:
+        rows = _wanted(books.engine, ids, all_of)
+    if not rows:
+        screen.say(f"Nothing of {all_of} waits for a decision.")
+        return DONE
+    return interruptible(_decide_rows(settings, screen, rows, decision, comment), screen, HINT)
+
+
+def _wanted(engine: Any, ids: tuple[str, ...], all_of: str | None) -> list[ApprovalRow]:
+    from dirigent.domain.errors import InvalidInput
+
+    if bool(ids) == bool(all_of):
+        raise InvalidInput(
+            "Which approvals?" if not ids else "Name approvals, or --all EXECUTION, not both.",
+            fix="Name them, or give --all EXECUTION; `dirigent approvals` lists what is open.",
+        )
+    if all_of:
+        engine.row(all_of)
+        found: list[ApprovalRow] = engine.approvals(execution=all_of)
+        return found
+    return [engine.approval(approval_id) for approval_id in dict.fromkeys(ids)]
+
+
+async def _decide_rows(
+    settings: Settings, screen: Screen, rows: list[ApprovalRow], decision: str, comment: str
+) -> int:
+    from dirigent.bootstrap import Dirigent
+    from dirigent.cli.decisions import Here, There, decide_all, roots_of, tell_decided
+    from dirigent.cli.reading import Books, reading
+    from dirigent.cli.remote import serving
+
+    ids = [row.approval_id for row in rows]
+    server = serving(settings)
+    if server is not None:
+        if settings.allow_delivery:
+            screen.warn(f"note: {server.url} has its own switch: `dirigent serve --allow-delivery`.")
+        decided = await decide_all(There(server=server, settings=settings), ids, decision, comment)
+        with reading(settings) as books:
+            return tell_decided(screen, books, decided)
+    async with Dirigent(settings=settings) as dirigent:
+        decided = await decide_all(Here(dirigent=dirigent), ids, decision, comment)
+        for root in roots_of(rows):
+            await dirigent.engine.rest(root)
+        return tell_decided(screen, Books(engine=dirigent.engine, records=dirigent.records), decided)
+
+
+async def _cancel(settings: Settings, screen: Screen, execution_id: str, reason: str) -> int:
+    from dirigent.bootstrap import Dirigent
+    from dirigent.cli.decisions import Here, There
+    from dirigent.cli.reading import need_journal, reading
+    from dirigent.cli.remote import serving
+
+    need_journal(settings.data_folder)
+    server = serving(settings)
+    if server is not None:
+        await There(server=server, settings=settings).cancel(execution_id, reason)
+        with reading(settings) as books:
+            return _tell_status(screen, execution_id, books.engine.row(execution_id).status)
+    async with Dirigent(settings=settings) as dirigent:
+        await Here(dirigent=dirigent).cancel(execution_id, reason)
+        await dirigent.engine.rest(execution_id)
+        return _tell_status(screen, execution_id, dirigent.engine.row(execution_id).status)
+
+
+async def _resolve(
+    settings: Settings, screen: Screen, execution_id: str, step: str, *, happened: bool
+) -> int:
+    from dirigent.bootstrap import Dirigent
+    from dirigent.cli.reading import need_journal
+
+    need_journal(settings.data_folder)
+    async with Dirigent(settings=settings) as dirigent:
+        await dirigent.engine.resolve(execution_id, step, happened=happened, actor=settings.actor)
+        await dirigent.engine.rest(execution_id.partition("/")[0])
+        return _tell_status(screen, execution_id, dirigent.engine.row(execution_id).status)
+
+
+def _tell_status(screen: Screen, execution_id: str, status: str) -> int:
+    if screen.json:
+        screen.document({"execution_id": execution_id, "status": status})
+    screen.say(f"{execution_id} is {status}.")
+    return DONE if status != "failed" else FAILED

@@ -1,0 +1,144 @@
+"""`dirigent run` and `dirigent resume`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from dirigent.cli.failures import DONE, FAILED
+from dirigent.cli.options import DEFAULT, Common
+from dirigent.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from dirigent.bootstrap import Dirigent
+    from dirigent.cli.progress import RunProgress
+    from dirigent.settings import Settings
+
+GOOD = ("completed", "partially_completed", "awaiting_approval", "running")
+HINT = "Nothing is lost: `dirigent resume` goes on where it stopped."
+
+
+def run_command(
+    workflow: Path,
+    /,
+    *,
+    input: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name=("--input", "-i"),
+            negative=(),
+            show_default=False,
+            help="key=value, key=@file.json or @file.json; as often as needed.",
+        ),
+    ] = (),
+    org: Annotated[str | None, Parameter(help="For which tenant; else the default one.")] = None,
+    autonomy: Annotated[
+        Literal["L0", "L1", "L2", "L3"] | None, Parameter(help="How much it may do by itself.")
+    ] = None,
+    allow_delivery: Annotated[
+        bool, Parameter(negative=(), help="Let approved messages leave; else they are held.")
+    ] = False,
+    common: Common = DEFAULT,
+) -> int:
+    """Run a workflow.
+
+    Parameters
+    ----------
+    workflow
+        A YAML or JSON file.
+    """
+    from dirigent.cli.interruption import interruptible
+    from dirigent.cli.workflow_input import read_input
+
+    settings = common.settings(allow_delivery=True if allow_delivery else None)
+    given = read_input(input)
+    return interruptible(
+        _run(settings, common.screen(), workflow, given, org, autonomy), common.screen(), HINT
+    )
+
+
+def resume_command(
+    execution_id: str | None = None,
+    /,
+    *,
+    common: Common = DEFAULT,
+) -> int:
+    """Take up what was interrupted.
+
+    Parameters
+    ----------
+    execution_id
+        Only this one is shown; else every one that had not ended.
+    """
+    from dirigent.cli.interruption import interruptible
+
+    return interruptible(_resume(common.settings(), common.screen(), execution_id), common.screen(), HINT)
+
+
+async def _run(
+    settings: Settings,
+    screen: Screen,
+    file: Path,
+    given: dict[str, Any],
+    org: str | None,
+    autonomy: str | None,
+) -> int:
+    from dirigent.bootstrap import Dirigent
+    from dirigent.cli.progress import RunProgress
+    from dirigent.domain.policy import Autonomy
+
+    progress = RunProgress()
+    level = Autonomy(autonomy) if autonomy else None
+    closed = Dirigent(settings=settings, progress=progress.tell)
+    definition = closed.workflow(file)
+    async with closed as dirigent:
+        execution_id = await dirigent.intake.run_workflow(definition, given, tenant=org, autonomy=level)
+        progress.follow(execution_id, [step.id for step in definition.steps])
+        return await _watch_and_tell(dirigent, screen, progress, resumed=False)
+
+
+async def _resume(settings: Settings, screen: Screen, execution_id: str | None) -> int:
+    from dirigent.bootstrap import Dirigent
+    from dirigent.cli.progress import RunProgress
+    from dirigent.cli.reading import need_journal
+
+    need_journal(settings.data_folder)
+    progress = RunProgress()
+    async with Dirigent(settings=settings, progress=progress.tell) as dirigent:
+        if execution_id is not None:
+            progress.follow(dirigent.engine.row(execution_id).execution_id)
+            return await _watch_and_tell(dirigent, screen, progress, resumed=True)
+        return await _resume_all(dirigent, screen, progress)
+
+
+async def _resume_all(dirigent: Dirigent, screen: Screen, progress: RunProgress) -> int:
+    from dirigent.cli.execution_report import list_executions
+    from dirigent.cli.watching import rests_at_once, watch
+
+    resumed = [execution_id for execution_id in dirigent.resumed if "/" not in execution_id]
+    roots = [root for root in resumed if not await rests_at_once(dirigent.engine, root)]
+    for root in roots:
+        progress.follow(root)
+        await watch(dirigent, screen, progress, resumed=True)
+    rows = [dirigent.engine.row(root) for root in roots]
+    if screen.json:
+        screen.document(rows)
+    elif rows:
+        screen.show(list_executions(rows))
+    else:
+        waiting = f" {len(resumed)} wait for a person: dirigent approvals" if resumed else ""
+        screen.say(f"Nothing was interrupted.{waiting}")
+    return DONE if all(row.status in GOOD for row in rows) else FAILED
+
+
+async def _watch_and_tell(dirigent: Dirigent, screen: Screen, progress: RunProgress, *, resumed: bool) -> int:
+    from dirigent.cli.reading import Books
+    from dirigent.cli.telling import tell
+    from dirigent.cli.watching import watch
+
+    screen.say(f"execution {progress.root}")
+    await watch(dirigent, screen, progress, resumed=resumed)
+    books = Books(engine=dirigent.engine, records=dirigent.records)
+    return DONE if tell(screen, books, progress.root) in GOOD else FAILED

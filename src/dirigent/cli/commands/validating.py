@@ -1,0 +1,54 @@
+"""`dirigent validate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from dirigent.cli.failures import DONE, FAILED, complain, show_problems
+from dirigent.cli.options import DEFAULT, Common
+from dirigent.cli.screen import Screen
+
+
+def validate_command(
+    files: Annotated[list[Path], Parameter(negative=())],
+    /,
+    *,
+    common: Common = DEFAULT,
+) -> int:
+    """Validate.
+
+    Parameters
+    ----------
+    files
+        Workflow files, YAML or JSON.
+    """
+    from dirigent.bootstrap import Dirigent
+
+    screen = common.screen()
+    dirigent = Dirigent(settings=common.settings())
+    checked = [_checked(file, dirigent, screen) for file in files]
+    if screen.json:
+        screen.document({"valid": all(found["valid"] for found in checked), "files": checked})
+    return DONE if all(found["valid"] for found in checked) else FAILED
+
+
+def _checked(file: Path, dirigent: Any, screen: Screen) -> dict[str, Any]:
+    from dirigent.domain.errors import DirigentError, InvalidDefinition
+
+    try:
+        definition = dirigent.workflow(file)
+    except InvalidDefinition as error:
+        if not screen.json:
+            show_problems(screen, error)
+        return {"file": str(file), "valid": False, "problems": list(error.problems)}
+    except DirigentError as error:
+        if not screen.json:
+            complain(screen, error.message, error.fix)
+        problem = {"code": error.code, "message": error.message, "fix": error.fix}
+        return {"file": str(file), "valid": False, "problems": [problem]}
+    version = definition.content_hash
+    screen.say(f"{file}: ok. {definition.name}, {len(definition.steps)} steps, version {version[:12]}")
+    return {"file": str(file), "valid": True, "name": definition.name, "version": version}

@@ -1,0 +1,38 @@
+"""`dirigent verify`."""
+
+from __future__ import annotations
+
+from dirigent.cli.failures import DONE, FAILED, complain
+from dirigent.cli.options import DEFAULT, Common
+
+DAMAGES_SHOWN = 50
+
+
+def verify_command(
+    *,
+    common: Common = DEFAULT,
+) -> int:
+    """Verify. Nothing is written, and another process may hold the folder meanwhile."""
+    from dirigent.cli.reading import need_journal
+    from dirigent.cli.screen import table
+    from dirigent.storage.sqlite.journal import verify_folder
+
+    screen = common.screen()
+    folder = common.settings().data_folder
+    need_journal(folder)
+    found = verify_folder(folder)
+    if screen.json:
+        screen.document({"ok": not found.damages, "folder": str(folder), "verification": found})
+        return FAILED if found.damages else DONE
+    if not found.damages:
+        screen.say(f"{folder}: {found.events:,} events in {found.streams:,} streams, every digest verifies.")
+        return DONE
+    rows = [(damage.stream, damage.version, damage.reason) for damage in found.damages[:DAMAGES_SHOWN]]
+    screen.show(table(("stream", "version", "what is wrong"), rows, right=("version",)))
+    streams = sorted({damage.stream for damage in found.damages})
+    complain(
+        screen,
+        f"{folder}: {len(found.damages)} findings in {len(streams)} streams: {', '.join(streams[:5])}.",
+        "Nothing was repaired. Restore the folder from a backup; executions of other streams are whole.",
+    )
+    return FAILED

@@ -1,0 +1,159 @@
+"""One execution told: its status, its steps, what came out, and where to look next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from rich.table import Table
+
+from dirigent.cli.reading import Books
+from dirigent.cli.screen import Screen, amount, commands, facts, quoted, span, table
+from dirigent.domain.canonical import plain
+from dirigent.interpreter.reading import Reading, StepReading
+from dirigent.ports import ExecutionRow
+
+ITEMS_SHOWN = 10
+OUTPUT_CHARACTERS_MAX = 4000
+
+
+def show_execution(screen: Screen, books: Books, reading: Reading, *, everything: bool = False) -> None:
+    """Print how an execution stands."""
+    screen.heading(str(reading.started.labels.get("summary") or reading.started.workflow))
+    screen.show(facts(_standing(reading)))
+    steps = list(reading.steps.values())
+    shown = steps if everything else _without_many_items(steps)
+    if shown:
+        screen.heading("Steps")
+        screen.show(_steps_table(shown))
+        if len(shown) < len(steps):
+            screen.say(f"… {len(steps) - len(shown)} more: dirigent show {reading.execution_id} --all")
+    for refusal in reading.refusals:
+        screen.say(f"refused: {refusal.agent}.{refusal.action} in {refusal.step}: {refusal.reason}")
+    if reading.output is not None:
+        screen.heading("Output")
+        screen.show(quoted(_json(reading.output, everything=everything)))
+    screen.heading("Where to look next")
+    screen.show(commands(_next_commands(books, reading)))
+
+
+def execution_as_dict(reading: Reading) -> dict[str, Any]:
+    """An execution as JSON data."""
+    started = reading.started
+    return {
+        "execution_id": reading.execution_id,
+        "workflow": started.workflow,
+        "definition": started.definition,
+        "tenant": started.passport.tenant,
+        "autonomy": started.passport.autonomy,
+        "status": reading.status,
+        "input": started.input,
+        "steps": [plain(step) for step in reading.steps.values()],
+        "output": reading.output,
+        "error": plain(reading.error),
+        "spent": round(reading.spent, 6),
+        "started_at": moment(started.at),
+        "finished_at": moment(reading.ended_at) if reading.ended_at else None,
+        "events": reading.events,
+    }
+
+
+def list_executions(rows: Sequence[ExecutionRow]) -> Table:
+    """One line per execution."""
+    shown = [
+        (
+            row.execution_id,
+            row.status,
+            moment(row.started_at),
+            span((row.ended_at - row.started_at) / 1000) if row.ended_at else "",
+            row.tenant,
+            row.summary,
+        )
+        for row in rows
+    ]
+    return table(
+        ("execution", "status", "started", "time", "tenant", "what"),
+        shown,
+        right=("time",),
+        whole=("execution", "status"),
+        cut=("what", "started"),
+    )
+
+
+def moment(ms: int | None) -> str:
+    """A time as people and programs read it; empty for none."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if ms else ""
+
+
+def _standing(reading: Reading) -> Iterator[tuple[str, Any]]:
+    started = reading.started
+    yield "execution", reading.execution_id
+    yield "workflow", f"{started.workflow}, version {started.definition[:12]}"
+    yield "status", reading.status
+    if reading.error:
+        yield "why", f"{reading.error.message} ({reading.error.code})"
+    yield "tenant", started.passport.tenant
+    yield "cost", amount(reading.spent)
+    if reading.ended_at:
+        yield "time", span((reading.ended_at - started.at) / 1000)
+
+
+def _without_many_items(steps: list[StepReading]) -> list[StepReading]:
+    """Every step, and of a `foreach` step the first items and those that did not go well."""
+    items = [step for step in steps if step.id.endswith("]")]
+    kept = {step.id for step in items[:ITEMS_SHOWN]} | {step.id for step in items if _odd(step)}
+    return [step for step in steps if not step.id.endswith("]") or step.id in kept]
+
+
+def _odd(step: StepReading) -> bool:
+    return step.status in ("failed", "outcome_unknown")
+
+
+def _steps_table(steps: list[StepReading]) -> Table:
+    rows = [
+        (
+            step.id,
+            f"{step.agent}.{step.action}" if step.agent else "",
+            step.status,
+            step.attempts or "",
+            span(step.duration_ms / 1000) if step.ended_at else "",
+            _note(step),
+        )
+        for step in steps
+    ]
+    return table(
+        ("step", "who", "status", "tries", "time", "note"), rows, right=("tries", "time"), whole=("step",)
+    )
+
+
+def _note(step: StepReading) -> str:
+    if step.error is not None:
+        return f"{step.error.code}: {step.error.message}"
+    if step.approval and step.status in ("waiting", "held"):
+        return f"{step.approval}: {step.reason}"
+    return step.reason or step.child
+
+
+def _json(value: Any, *, everything: bool) -> str:
+    text = msgspec.json.format(msgspec.json.encode(plain(value)), indent=2).decode()
+    if everything or len(text) <= OUTPUT_CHARACTERS_MAX:
+        return text
+    return f"{text[:OUTPUT_CHARACTERS_MAX]}\n… {len(text) - OUTPUT_CHARACTERS_MAX:,} characters more"
+
+
+def _next_commands(books: Books, reading: Reading) -> Iterator[tuple[str, str]]:
+    own = reading.execution_id
+    waiting = books.engine.approvals(execution=own)
+    if waiting:
+        yield f"dirigent approvals show {waiting[0].approval_id}", "what exactly is asked"
+        held = " --allow-delivery" if waiting[0].kind == "hold" else ""
+        yield f"dirigent approve {waiting[0].approval_id}{held}", "let it go on"
+        yield f"dirigent reject {waiting[0].approval_id}", "say no"
+    for name, step in reading.steps.items():
+        if step.status == "outcome_unknown":
+            yield f"dirigent resolve {own} '{name}' --happened", "or --not-happened"
+    for child in books.engine.children(own):
+        yield f"dirigent show {child.execution_id}", f"what {child.workflow} did"
+    yield f"dirigent logs {own}", "every event of its journal"

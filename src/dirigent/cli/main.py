@@ -1,0 +1,207 @@
+"""`dirigent`: which commands there are. Each is imported when it is run, so that help costs nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, Group
+
+from dirigent import __version__
+from dirigent.cli.failures import DONE, INTERRUPTED, end_of
+from dirigent.cli.screen import let_go_of_output
+
+WORK = Group("Work", sort_key=1)
+DECIDE = Group("Decide", sort_key=2)
+LOOK = Group("Look", sort_key=3)
+KEEP = Group("Keep in order", sort_key=4)
+
+GOAL_EXAMPLE = "goal run examples/goals/revive_pipeline.json"
+
+# Group, name, where, what, examples.
+COMMANDS: tuple[tuple[Group, str, str, str, tuple[str, ...]], ...] = (
+    (
+        WORK,
+        "import",
+        "importing:import_command",
+        "Take a folder of CSV files into the records, by the rules of its import.yaml.",
+        ("import examples/wholesaler --org org_123",),
+    ),
+    (
+        WORK,
+        "run",
+        "running:run_command",
+        "Run a workflow file and wait until it has ended or waits for a person.",
+        ("run examples/workflows/hello.yaml -i name=Ada", "run flow.yaml -i @input.json -o json"),
+    ),
+    (
+        WORK,
+        "resume",
+        "running:resume_command",
+        "Go on with what was interrupted.",
+        ("resume", "resume are_exec_20250101_120000_00001"),
+    ),
+    (
+        WORK,
+        "validate",
+        "validating:validate_command",
+        "Check workflow files; every problem with file, line, column and fix.",
+        ("validate examples/workflows/*.yaml",),
+    ),
+    (
+        DECIDE,
+        "approve",
+        "deciding:approve_command",
+        "Let exactly what was shown go on.",
+        ("approve apr_0123456789ab", "approve --all are_exec_20250101_120000_00001 --comment 'read them'"),
+    ),
+    (
+        DECIDE,
+        "reject",
+        "deciding:reject_command",
+        "Say no; the step ends as rejected.",
+        ("reject apr_0123456789ab --comment 'wrong tone'",),
+    ),
+    (
+        DECIDE,
+        "cancel",
+        "deciding:cancel_command",
+        "Stop an execution and everything it started.",
+        ("cancel are_exec_20250101_120000_00001",),
+    ),
+    (
+        DECIDE,
+        "resolve",
+        "deciding:resolve_command",
+        "Say what became of an effect whose outcome nobody knows.",
+        ("resolve are_exec_20250101_120000_00001/release deliver[3] --happened",),
+    ),
+    (
+        LOOK,
+        "ls",
+        "looking:ls_command",
+        "Executions, newest first.",
+        ("ls", "ls --status failed -o json"),
+    ),
+    (
+        LOOK,
+        "show",
+        "looking:show_command",
+        "How an execution stands; a goal with its whole report.",
+        ("show are_exec_20250101_120000_00001 --all",),
+    ),
+    (
+        LOOK,
+        "logs",
+        "looking:logs_command",
+        "Everything that happened in an execution, from its journal.",
+        ("logs are_exec_20250101_120000_00001",),
+    ),
+    (
+        LOOK,
+        "agents",
+        "describing:agents_command",
+        "Who can do what: agents, actions, risk, effect and inputs.",
+        ("agents", "agents writer"),
+    ),
+    (
+        KEEP,
+        "verify",
+        "verifying:verify_command",
+        "Check every digest of the journal; exit code 1 where something is damaged.",
+        ("verify --data .dirigent",),
+    ),
+    (
+        KEEP,
+        "doctor",
+        "examining:doctor_command",
+        "What Dirigent found around itself: versions, data folder, settings and where they come from.",
+        ("doctor",),
+    ),
+    (
+        KEEP,
+        "serve",
+        "serving:serve_command",
+        "Start the HTTP server and the console.",
+        ("serve --port 8080",),
+    ),
+)
+
+
+def build_app() -> App:
+    """The command tree."""
+    app = App(
+        name="dirigent",
+        help="Orchestration for agents that do business work: goals, workflows, approvals, one journal.",
+        version=__version__,
+        help_epilogue="Begin with: dirigent import examples/wholesaler --org org_123",
+        suppress_keyboard_interrupt=False,
+        help_format="plaintext",
+    )
+    for place, (group, name, where, what, examples) in enumerate(COMMANDS):
+        app.command(
+            f"dirigent.cli.commands.{where}",
+            name=name,
+            group=group,
+            help=what,
+            sort_key=place,
+            help_epilogue=_epilogue(examples),
+        )
+    _add_goal(app)
+    # An application of its own, because it has a command below it; its example stands there.
+    app.command(
+        "dirigent.cli.commands.inbox:app",
+        name="approvals",
+        group=DECIDE,
+        sort_key=-1,
+        help="What waits for a person, oldest first; `approvals show ID` prints the exact text.",
+    )
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; errors are told on standard error."""
+    try:
+        code = build_app()(
+            list(arguments), exit_on_error=False, print_error=False, result_action="return_value"
+        )
+        sys.stdout.flush()
+    except BrokenPipeError:
+        let_go_of_output()
+        return DONE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # the last place where anything can be said about it
+        return end_of(error)
+    return code if isinstance(code, int) else DONE
+
+
+def main() -> None:
+    """The entry point of `dirigent`."""
+    for stream in (sys.stdout, sys.stderr):
+        getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
+    sys.exit(run(sys.argv[1:]))
+
+
+def _add_goal(app: App) -> None:
+    goal = App(
+        name="goal",
+        help="Hand in a goal: `goal run`.",
+        group=WORK,
+        sort_key=0.5,
+        help_epilogue=_epilogue((GOAL_EXAMPLE,)),
+    )
+    goal.command(
+        "dirigent.cli.commands.goals:run_command",
+        name="run",
+        help="Work on a goal until it has ended or waits for a person.",
+        help_epilogue=_epilogue(
+            (GOAL_EXAMPLE, "goal run 'Reactivate 50 dormant enterprise leads' --org org_123")
+        ),
+    )
+    app.command(goal)
+
+
+def _epilogue(examples: Sequence[str]) -> str:
+    word = "Example" if len(examples) == 1 else "Examples"
+    return "\n".join([f"{word}:", *(f"  dirigent {example}" for example in examples)])

@@ -1,0 +1,105 @@
+"""A data folder read beside whoever works in it: nothing is locked, resumed or written."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dirigent.domain.errors import Conflict, NotFound
+from dirigent.domain.event import Event, ExecutionStarted
+from dirigent.domain.workflow import Definition
+from dirigent.engine import Engine
+from dirigent.ports import Recorded, Records, Verification
+from dirigent.runtimes.clock import SystemClock
+from dirigent.settings import Settings
+from dirigent.storage.sqlite.database import DATABASE
+from dirigent.storage.sqlite.journal import verify_folder
+from dirigent.storage.sqlite.projections import SqliteProjections
+from dirigent.storage.sqlite.reading import Reader
+from dirigent.storage.sqlite.records import SqliteRecords
+
+
+@dataclass(frozen=True, kw_only=True)
+class Books:
+    """What a command that only looks needs: executions and approvals, and the records."""
+
+    engine: Engine
+    records: Records
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[Books]:
+    """Open a data folder for reading; raises `NotFound` where there is none."""
+    folder = settings.data_folder
+    need_journal(folder)
+    with ExitStack() as stack:
+        reader = stack.enter_context(closing(Reader(folder / DATABASE)))
+        projections = stack.enter_context(closing(SqliteProjections(folder)))
+        records = stack.enter_context(closing(SqliteRecords(folder / "records.db")))
+        journal = _StoredJournal(folder, reader)
+        engine = Engine(_NoRuntime(), journal, projections, SystemClock(), lambda _: settings.allow_delivery)
+        yield Books(engine=engine, records=records)
+
+
+@contextmanager
+def open_records(settings: Settings) -> Iterator[SqliteRecords]:
+    """Open the records alone, making the folder where there is none; an import needs no more."""
+    settings.data_folder.mkdir(parents=True, exist_ok=True)
+    with closing(SqliteRecords(settings.data_folder / "records.db")) as records:
+        yield records
+
+
+def need_journal(folder: Path) -> None:
+    """Raise `NotFound` where a folder holds no journal."""
+    if not (folder / DATABASE).is_file():
+        error = NotFound(f"There is no journal in {folder}: nothing has been run there.")
+        error.fix = "Run something first, or name the folder with --data."
+        raise error
+
+
+class _StoredJournal:
+    """The port `Journal` without its writing half."""
+
+    def __init__(self, folder: Path, reader: Reader) -> None:
+        self._folder = folder
+        self._reader = reader
+
+    def append(self, stream: str, expected_version: int, events: Sequence[Event]) -> Awaitable[None]:
+        raise Conflict(f"The journal is open for reading; {stream!r} cannot be written.")
+
+    def read(self, stream: str, after: int = 0) -> list[Event]:
+        return self._reader.events(stream, after)
+
+    def tail(self, after: int, limit: int = 1000) -> list[Recorded]:
+        return self._reader.tail(after, limit)
+
+    def head(self, stream: str) -> int:
+        head = self._reader.head(stream)
+        return head.version if head else 0
+
+    def verify(self) -> Verification:
+        return verify_folder(self._folder)
+
+    async def close(self) -> None:
+        self._reader.close()
+
+
+class _NoRuntime:
+    """The port `Runtime` where nothing runs."""
+
+    async def submit(self, definition: Definition, started: ExecutionStarted) -> None:
+        raise Conflict("The data folder is open for reading.")
+
+    async def deliver(self, execution_id: str, event: Event) -> None:
+        raise Conflict("The data folder is open for reading.")
+
+    async def rest(self, execution_id: str) -> None:
+        raise Conflict("The data folder is open for reading.")
+
+    def observe(self, observer: Callable[[str, Event], None]) -> Callable[[], None]:
+        raise Conflict("The data folder is open for reading.")
+
+    def running(self) -> list[str]:
+        return []

@@ -1,0 +1,73 @@
+"""The server that holds a data folder, spoken to over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+
+from dirigent.domain.errors import Conflict, DirigentError, InvalidInput, NotFound, Refused, TransientError
+from dirigent.settings import Settings
+from dirigent.storage.sqlite.lock import describe
+
+TIMEOUT_SECONDS = 30.0
+KINDS: dict[int, type[DirigentError]] = {400: InvalidInput, 403: Refused, 409: Conflict, 422: InvalidInput}
+
+
+def serving(settings: Settings) -> Server | None:
+    """The server that holds the data folder; None where nobody does, or nobody who serves."""
+    holder = describe(settings.data_folder)
+    return Server(holder.url) if holder is not None and holder.url else None
+
+
+class Server:
+    """One running `dirigent serve`. Its errors are raised as what they would be here."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def submit_goal(self, goal: dict[str, Any]) -> dict[str, Any]:
+        """Hand in a goal."""
+        return self._post("/api/are/goals", goal)
+
+    def decide(self, approval_id: str, decision: str, actor: str, comment: str) -> dict[str, Any]:
+        """Approve or reject."""
+        body = {"decision": decision, "actor": actor, "comment": comment}
+        return self._post(f"/api/v1/approvals/{approval_id}/decide", body)
+
+    def cancel(self, execution_id: str, actor: str, reason: str) -> dict[str, Any]:
+        """Stop an execution."""
+        return self._post(f"/api/v1/executions/{execution_id}/cancel", {"actor": actor, "reason": reason})
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            # The server is on this machine: no proxy stands in between.
+            with httpx2.Client(base_url=self.url, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+                answer = client.post(path, json=body)
+        except httpx2.TransportError as error:
+            raise TransientError(
+                f"{self.url} holds the data folder and does not answer ({error}).",
+                fix="Try again, or end that process.",
+            ) from error
+        if answer.is_success:
+            found: dict[str, Any] = answer.json()
+            return found
+        raise _error_of(answer)
+
+
+def _error_of(answer: httpx2.Response) -> DirigentError:
+    told = _told(answer)
+    message = str(told.get("detail") or f"The server answered {answer.status_code}.")
+    fix = str(told.get("fix") or "")
+    if answer.status_code == 404:
+        return NotFound(message, code=str(told.get("code") or "not_found"))
+    return KINDS.get(answer.status_code, DirigentError)(message, fix=fix)
+
+
+def _told(answer: httpx2.Response) -> dict[str, Any]:
+    """The problem document that every error of the server is."""
+    try:
+        found = answer.json()
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,106 @@
+"""Serving: one process that holds the data folder, answers over HTTP and says where."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from dirigent import __version__
+from dirigent.api.app import create_app
+from dirigent.api.services import LOOPBACK
+from dirigent.bootstrap import Dirigent
+from dirigent.cli.failures import DONE
+from dirigent.cli.screen import Screen, facts
+from dirigent.domain.errors import InvalidInput
+from dirigent.settings import Settings
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+BACKLOG = 2048
+SHUTDOWN_SECONDS_MAX = 5
+
+
+def serve(settings: Settings, screen: Screen) -> int:
+    """Serve until a signal asks for the end; what runs then goes on at the next start."""
+    with _listening(settings.host, settings.port) as listener:
+        asyncio.run(_serve(settings, screen, listener))
+    screen.say("Stopped. What had not ended goes on at the next start.")
+    return DONE
+
+
+async def _serve(settings: Settings, screen: Screen, listener: socket.socket) -> None:
+    async with Dirigent(settings=settings) as dirigent:
+        app = create_app(dirigent.services())
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
+        )
+        url = _url(settings.host, listener.getsockname()[1])
+        dirigent.lock.publish(url)
+        _announce(screen, dirigent, url)
+        await _Server(config).serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends at the first signal, and does not raise it once more: the data folder has still to be closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Listen to the signals while the server runs."""
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens; raises `InvalidInput` where there can be none."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise InvalidInput(
+            f"{host}:{port} cannot be listened on: {reason}.", fix="Take another with --port or --host."
+        ) from error
+    with listener:
+        yield listener
+
+
+def _url(host: str, port: int) -> str:
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def _announce(screen: Screen, dirigent: Dirigent, url: str) -> None:
+    settings = dirigent.settings
+    addresses = {
+        "API": f"{url}/openapi.json",
+        "health": f"{url}/api/are/health",
+        "data": settings.data_folder.resolve(),
+        "delivery": "on: approved messages leave"
+        if settings.allow_delivery
+        else "off: every message is held",
+        "resumed": f"{len(dirigent.resumed)} executions",
+        "next": "dirigent goal run examples/goals/revive_pipeline.json   (in another terminal)",
+    }
+    if screen.json:
+        screen.document({"url": url, **addresses})
+        return
+    screen.heading(f"Dirigent {__version__} serves {url}")
+    screen.show(facts(addresses))
+    if settings.host not in LOOPBACK:
+        screen.warn("warning: there is no authentication yet; whoever can reach this port may do everything.")
+    screen.say("Ctrl-C stops it.")

@@ -1,0 +1,108 @@
+"""Watching an execution until it has ended or only waits for a person."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+
+from dirigent.bootstrap import Dirigent
+from dirigent.cli.live import Lines, shown_live
+from dirigent.cli.progress import RunProgress
+from dirigent.cli.reading import Books
+from dirigent.cli.screen import Screen
+from dirigent.domain.errors import Conflict
+from dirigent.domain.event import Event
+from dirigent.engine import Engine
+from dirigent.interpreter.reading import Reading
+
+AT_ONCE_SECONDS = 0.2
+POLL_SECONDS = 0.25
+QUIET_SECONDS = 1.5
+
+Hear = Callable[[str, Event], None]
+
+
+async def watch(
+    dirigent: Dirigent, screen: Screen, progress: RunProgress, *, resumed: bool = False
+) -> Reading:
+    """Show a run of this process until it rests; of a resumed one only what is new is said in lines."""
+    hear = _hearer(screen, progress)
+    for execution_id in family(dirigent.engine, progress.root):
+        for event in dirigent.engine.events(execution_id):
+            (progress.apply if resumed else hear)(execution_id, event)
+    stop = dirigent.observe(hear)
+    try:
+        async with shown_live(screen, progress):
+            return await dirigent.engine.rest(progress.root)
+    finally:
+        stop()
+
+
+async def watch_from_outside(
+    books: Books, screen: Screen, progress: RunProgress, alive: Callable[[], bool]
+) -> Reading:
+    """Show a run of another process. It rests when it waits for a person and nothing has come for a while.
+
+    Raises `Conflict` when that process is gone before the run has come to rest.
+    """
+    hear = _hearer(screen, progress)
+    seen: dict[str, int] = {}
+    quiet_since = time.monotonic()
+    async with shown_live(screen, progress):
+        while True:
+            if _hear_new(books.engine, progress.root, seen, hear):
+                quiet_since = time.monotonic()
+            status = books.engine.row(progress.root).status
+            waits = status == "awaiting_approval" and time.monotonic() - quiet_since > QUIET_SECONDS
+            if waits or status not in ("running", "awaiting_approval", "cancelling"):
+                return books.engine.read(progress.root)
+            if not alive():
+                raise Conflict(
+                    f"The process that worked on {progress.root} is gone.",
+                    fix="Nothing is lost: `dirigent resume` goes on where it stopped.",
+                )
+            await asyncio.sleep(POLL_SECONDS)
+
+
+async def rests_at_once(engine: Engine, execution_id: str) -> bool:
+    """Whether an execution that was taken up again only waits for a person, so that nothing happened."""
+    before = _count(engine, execution_id)
+    try:
+        async with asyncio.timeout(AT_ONCE_SECONDS):
+            await engine.rest(execution_id)
+    except TimeoutError:
+        return False
+    return _count(engine, execution_id) == before
+
+
+def family(engine: Engine, execution_id: str) -> Iterator[str]:
+    """An execution and all that it started, parents first."""
+    yield execution_id
+    for child in engine.children(execution_id):
+        yield from family(engine, child.execution_id)
+
+
+def _hearer(screen: Screen, progress: RunProgress) -> Hear:
+    lines = Lines(screen, progress)
+
+    def hear(execution_id: str, event: Event) -> None:
+        progress.apply(execution_id, event)
+        lines.hear(execution_id, event)
+
+    return hear
+
+
+def _hear_new(engine: Engine, root: str, seen: dict[str, int], hear: Hear) -> bool:
+    news = False
+    for execution_id in family(engine, root):
+        events = engine.events(execution_id)
+        for event in events[seen.get(execution_id, 0) :]:
+            hear(execution_id, event)
+            news = True
+        seen[execution_id] = len(events)
+    return news
+
+
+def _count(engine: Engine, root: str) -> int:
+    return sum(len(engine.events(execution_id)) for execution_id in family(engine, root))
