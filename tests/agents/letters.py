@@ -6,8 +6,8 @@ from typing import Any
 
 from dirigent.agents.revenue.dossier import Dossier, Evidence, ProductFit
 from dirigent.agents.revenue.leads import DormantLead
-from dirigent.agents.revenue.message_file import body_of, read_message
 from dirigent.agents.revenue.writer import Brief, Draft, WriterAgent
+from dirigent.security.letters import body_of, read_message
 from tests.agents.fakes import CONTACT, FakeContext, FakeRecords, invoke
 
 LEAD = DormantLead(

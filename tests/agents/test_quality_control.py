@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from dirigent.agents.revenue.message_file import POLICY, body_of, read_message
 from dirigent.agents.revenue.quality_control import QualityControlAgent, Review
 from dirigent.agents.revenue.readability import automated_readability_index, sentences_of, words_of
 from dirigent.domain.errors import NotFound
+from dirigent.security.letters import POLICY, body_of, read_message
 from tests.agents.fakes import FakeContext, FakeRecords, invoke
 from tests.agents.letters import LEAD, content_of, dossier, records_with, write
 

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from dirigent.agents.revenue.dossier import MONTHS, Dossier
 from dirigent.agents.revenue.leads import Strategy
 from dirigent.agents.revenue.letter import prose_of
-from dirigent.agents.revenue.message_file import read_message, recipients_of
+from dirigent.agents.revenue.message_file import recipients_of
 from dirigent.agents.revenue.writer import Brief
 from dirigent.domain.errors import Conflict, InvalidInput, NotFound
+from dirigent.security.letters import read_message
 from tests.agents.fakes import FakeRecords
 from tests.agents.letters import BRIEF, LEAD, body, content_of, dossier, records_with, write
 

@@ -128,10 +128,10 @@ async def test_an_event_that_could_not_be_folded_is_refused(tmp_path: Path) -> N
     wrong_type = ExecutionStarted(
         at=1,
         execution_id="e",
-        workflow=7,
+        workflow=7,  # type: ignore[arg-type]
         definition="h",
         input={},
-        passport=passport,  # type: ignore[arg-type]
+        passport=passport,
     )
     for event in (wrong_time, wrong_type):
         with pytest.raises(InvalidInput):

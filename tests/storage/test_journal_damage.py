@@ -4,7 +4,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from dirigent.domain.errors import JournalDamaged
@@ -64,6 +64,7 @@ def test_an_undamaged_journal_verifies(whole: tuple[Path, Truth]) -> None:
     place=st.integers(0, 10_000),
     bit=st.integers(0, 7),
 )
+@example(position=1, column="position", place=7, bit=0)
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_flipped_bit_of_an_event_is_named(
     whole: tuple[Path, Truth], tmp_path: Path, position: int, column: str, place: int, bit: int

@@ -217,7 +217,7 @@ async def test_a_decision_is_shown(folder: Folder) -> None:
 
 
 async def test_approvals_of_an_execution_take_in_its_children(folder: Folder) -> None:
-    """Children by their id, never an execution whose id merely begins alike; nothing in an id is a pattern."""
+    """Children by their id, never an execution whose id only begins alike; nothing in it is a pattern."""
     for number, stream in enumerate(("e", "e/s", "e/s[0]/t", "e2", "e%", "E/s")):
         await folder.start(stream)
         await folder.ask(stream, f"p{number}")
@@ -302,7 +302,7 @@ async def play(folder: Folder, steps: list[tuple[str, str, int]]) -> None:
 def test_folding_anew_gives_the_same_rows(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, int]]
 ) -> None:
-    """Whatever happened, in whatever batches: dropped and folded again, every byte of every row is as it was."""
+    """Whatever happened, in whatever batches: dropped and folded again, every byte is as it was."""
 
     async def work() -> None:
         folder = Folder(tmp_path_factory.mktemp("data"))

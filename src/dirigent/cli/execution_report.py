@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,12 +10,13 @@ import msgspec
 from rich.table import Table
 
 from dirigent.cli.reading import Books
-from dirigent.cli.screen import Screen, amount, commands, facts, quoted, span, table
+from dirigent.cli.screen import Screen, amount, facts, quoted, span, table
 from dirigent.domain.canonical import plain
 from dirigent.interpreter.reading import Reading, StepReading
 from dirigent.ports import ExecutionRow
 
 ITEMS_SHOWN = 10
+WIDE = 110
 OUTPUT_CHARACTERS_MAX = 4000
 
 
@@ -36,7 +37,7 @@ def show_execution(screen: Screen, books: Books, reading: Reading, *, everything
         screen.heading("Output")
         screen.show(quoted(_json(reading.output, everything=everything)))
     screen.heading("Where to look next")
-    screen.show(commands(_next_commands(books, reading)))
+    screen.commands(_next_commands(books, reading))
 
 
 def execution_as_dict(reading: Reading) -> dict[str, Any]:
@@ -60,26 +61,19 @@ def execution_as_dict(reading: Reading) -> dict[str, Any]:
     }
 
 
-def list_executions(rows: Sequence[ExecutionRow]) -> Table:
-    """One line per execution."""
-    shown = [
-        (
-            row.execution_id,
-            row.status,
-            moment(row.started_at),
-            span((row.ended_at - row.started_at) / 1000) if row.ended_at else "",
-            row.tenant,
-            row.summary,
-        )
-        for row in rows
-    ]
-    return table(
-        ("execution", "status", "started", "time", "tenant", "what"),
-        shown,
-        right=("time",),
-        whole=("execution", "status"),
-        cut=("what", "started"),
-    )
+def list_executions(rows: Sequence[ExecutionRow], width: int) -> Table:
+    """One line per execution; a narrow screen gets fewer columns."""
+    columns: dict[str, Callable[[ExecutionRow], str]] = {
+        "execution": lambda row: row.execution_id,
+        "status": lambda row: row.status,
+        "started (UTC)": lambda row: moment(row.started_at)[:16].replace("T", " "),
+        "time": lambda row: span((row.ended_at - row.started_at) / 1000) if row.ended_at else "",
+        "what": lambda row: row.summary,
+    }
+    if width < WIDE:
+        del columns["started (UTC)"], columns["time"]
+    shown = [[of(row) for of in columns.values()] for row in rows]
+    return table(tuple(columns), shown, right=("time",), whole=("execution", "status", "started (UTC)"))
 
 
 def moment(ms: int | None) -> str:

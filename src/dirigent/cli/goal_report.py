@@ -15,7 +15,7 @@ from dirigent.cli.goal_tables import (
     targets_table,
 )
 from dirigent.cli.reading import Books
-from dirigent.cli.screen import Screen, amount, commands, facts, letter_text, quoted, span
+from dirigent.cli.screen import Screen, amount, facts, letter_text, quoted, span
 from dirigent.intake.goals.report import GoalReport
 from dirigent.ports import ApprovalRow
 
@@ -44,6 +44,8 @@ def show_standing(screen: Screen, books: Books, report: GoalReport) -> None:
                 ("execution", data["execution_id"]),
                 ("status", data["status"]),
                 ("why", why(books, report)),
+                ("tenant", goal.get("tenant")),
+                ("stages", _stages(report)),
                 ("autonomy", _autonomy(data["autonomy"])),
                 (
                     "tasks",
@@ -64,7 +66,7 @@ def why(books: Books, report: GoalReport) -> str:
     if report.approvals_open:
         return _waits_for(books.engine.approvals(execution=report.goal.execution_id))
     if report.status == "completed":
-        return "Everything that was planned has been done."
+        return f"Everything is done and decided: {_states(report) or 'no message was written'}."
     if report.status == "partially_completed":
         return "Some of the work failed or was left out; see the grades."
     return "It is under way."
@@ -73,7 +75,7 @@ def why(books: Books, report: GoalReport) -> str:
 def show_next(screen: Screen, books: Books, report: GoalReport) -> None:
     """Print where to look, with the exact commands."""
     screen.heading("Where to look next")
-    screen.show(commands(_next_commands(books, report)))
+    screen.commands(_next_commands(books, report))
 
 
 def _waits_for(rows: list[ApprovalRow]) -> str:
@@ -122,9 +124,7 @@ def _show_drafts(screen: Screen, books: Books, report: GoalReport, shown: int | 
     drafts = report.drafts
     if not drafts:
         return
-    states = Counter(draft["state"] for draft in drafts)
-    counted = ", ".join(f"{number} {state}" for state, number in states.most_common())
-    screen.heading(f"Messages: {len(drafts)} written ({counted})")
+    screen.heading(f"Messages: {len(drafts)} written ({_states(report)})")
     screen.show(drafts_table(drafts[:shown]))
     _say_rest(screen, report, len(drafts), shown)
     _show_example(screen, books, report, drafts)
@@ -132,6 +132,12 @@ def _show_drafts(screen: Screen, books: Books, report: GoalReport, shown: int | 
     if held_back:
         screen.heading(f"Held back by the checks: {len(held_back)} of {len(drafts)}")
         screen.show(held_back_table(held_back, drafts))
+
+
+def _states(report: GoalReport) -> str:
+    """How many messages are in which state."""
+    states = Counter(draft["state"] for draft in report.drafts)
+    return ", ".join(f"{number} {state}" for state, number in states.most_common())
 
 
 def _show_example(screen: Screen, books: Books, report: GoalReport, drafts: list[dict[str, Any]]) -> None:
@@ -148,6 +154,9 @@ def _show_grading(screen: Screen, report: GoalReport) -> None:
     if assessment:
         screen.heading("Targets")
         screen.show(targets_table(assessment))
+        measured = report.release.steps.get("measure") if report.release else None
+        if measured is not None and isinstance(measured.output, dict):
+            screen.say(f"Since the release: {measured.output.get('detail', '')}")
         screen.heading(f"Grades (quality {assessment['quality']:.2f}: {assessment['quality_reason']})")
         screen.show(grades_table(report))
     if report.signals:
@@ -163,6 +172,18 @@ def _signal(signal: dict[str, Any]) -> str:
 def _say_rest(screen: Screen, report: GoalReport, number: int, shown: int | None) -> None:
     if shown is not None and number > shown:
         screen.say(f"… {number - shown} more: dirigent show {report.goal.execution_id} --all")
+
+
+def _stages(report: GoalReport) -> str:
+    """How many stages are done, and every other one by name."""
+    steps = report.goal.steps
+    states = {name: step.status for name, step in steps.items()}
+    for name, run in (("work", report.work), ("release", report.release)):
+        if run is not None and name not in states:
+            states[name] = "waiting" if run.status == "awaiting_approval" else run.status
+    done = sum(state == "succeeded" for state in states.values())
+    others = [f"{name} {state}" for name, state in states.items() if state != "succeeded"]
+    return ", ".join([f"{done} done", *others])
 
 
 def _autonomy(autonomy: dict[str, Any]) -> str:

@@ -68,6 +68,18 @@ class Screen:
         if not self.json:
             self.console.print(what)
 
+    def commands(self, lines: Iterable[tuple[str, str]]) -> None:
+        """Commands to copy, each with what it is for: beside it, or above it where there is no room."""
+        told = list(lines)
+        widest = max((len(command) for command, _ in told), default=0)
+        room = self.console.width - widest - 6
+        for command, purpose in told:
+            if len(purpose) <= room:
+                self.show(Text(f"  {visible(command):<{widest}}   {visible(purpose)}", no_wrap=True))
+            else:
+                self.say(f"  {purpose}:", style="dim")
+                self.say(f"    {command}")
+
     def document(self, data: Any) -> None:
         """The answer as JSON."""
         import msgspec
@@ -92,21 +104,18 @@ def table(
     *,
     right: Iterable[str] = (),
     whole: Iterable[str] = (),
-    cut: Iterable[str] = (),
 ) -> Table:
     """A table; cells are shown as they are, and a status in its colour.
 
-    `right` names columns of numbers, `whole` those that are never broken, because one copies from them,
-    `cut` those that are shortened where there is no room.
+    `right` names columns of numbers, `whole` those that are never broken, because one copies from them.
     """
-    numbers, shortened = set(right), set(cut)
-    unbroken = {*right, *whole, *cut}
+    numbers, unbroken = set(right), {*right, *whole}
     made = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
     for name in columns:
         made.add_column(
             name,
             justify="right" if name in numbers else "left",
-            overflow="ellipsis" if name in shortened else "fold",
+            overflow="fold",
             no_wrap=name in unbroken,
         )
     for row in rows:
@@ -122,16 +131,6 @@ def facts(pairs: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Table:
     for name, value in dict(pairs).items():
         made.add_row(name, cell(value))
     return made
-
-
-def commands(lines: Iterable[tuple[str, str]]) -> Padding:
-    """Commands to copy, each with what it is for."""
-    made = Table.grid(padding=(0, 3))
-    made.add_column(no_wrap=True, overflow="fold")
-    made.add_column(style="dim", overflow="fold")
-    for command, purpose in lines:
-        made.add_row(cell(command), cell(purpose))
-    return Padding(made, (0, 0, 0, 2), expand=False)
 
 
 def quoted(text: str) -> Padding:

@@ -14,7 +14,6 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import AwareDatetime, Field
 
-from dirigent.control.shape import Shape
 from dirigent.control.statistics import (
     Alarm,
     control_chart,
@@ -22,6 +21,7 @@ from dirigent.control.statistics import (
     mean_and_deviation,
     without_outliers,
 )
+from dirigent.domain.shape import Shape
 
 QUALITY: Final = "quality"
 SUCCESS_RATE: Final = "success_rate"

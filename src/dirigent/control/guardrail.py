@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import SMTP
 from typing import Any
 
-from dirigent.control.plan import Plan, PlanPart
+from dirigent.control.plan import Plan
 from dirigent.domain.agent import Effect, Risk
+from dirigent.domain.errors import NotFound
 from dirigent.domain.policy import Decision, Verdict
+from dirigent.domain.shape import Shape
 from dirigent.ports import Context
 from dirigent.security.admission import action, agent
+from dirigent.security.letters import body_of, content_of, read_message
 
 PLAN_FACTS = {"plan_id", "goal_type", "risk", "limit", "budget", "autonomy"}
 TASK_FACTS = {"agent", "action", "risk"}
 
 
-class PlanVerdict(PlanPart):
+class PlanVerdict(Shape):
     """What the policies say of a plan."""
 
     allow: bool
@@ -28,7 +28,7 @@ class PlanVerdict(PlanPart):
     policy_version: str
 
 
-class Released(PlanPart):
+class Released(Shape):
     """A message that passed its checks: its id, the hash of its bytes, for whom, and how sure."""
 
     message_id: str
@@ -37,7 +37,7 @@ class Released(PlanPart):
     confidence: float
 
 
-class ResultVerdict(PlanPart):
+class ResultVerdict(Shape):
     """Which messages may go on to delivery, and which are stopped and why."""
 
     allow: bool
@@ -66,8 +66,8 @@ class GuardrailAgent:
             allow=decision.verdict is not Verdict.DENY,
             decision=decision.verdict.value,
             requires_approval=decision.verdict is Verdict.REQUIRE_APPROVAL,
-            violations=list(decision.rules),
-            reason=_reasons(decision),
+            violations=_objecting(decision),
+            reason=decision.reason,
             policy_version=decision.policy_version,
         )
 
@@ -83,20 +83,18 @@ class GuardrailAgent:
             if decision.verdict in (Verdict.ALLOW, Verdict.REQUIRE_APPROVAL):
                 passed.append(message)
             else:
-                why = {"violations": list(decision.rules), "reason": _reasons(decision)}
+                why = {"violations": _objecting(decision), "reason": decision.reason}
                 stopped.append(message.model_dump() | why)
         return ResultVerdict(allow=not stopped, released=passed, stopped=stopped, policy_version=version)
 
 
 def _text(ctx: Context, message_id: str) -> str:
-    rows = ctx.records.fetch("messages", where={"message_id": message_id})
-    content = rows[0]["content"] if rows else b""
-    raw = content if isinstance(content, bytes) else str(content).encode()
-    parsed = message_from_bytes(raw, policy=SMTP)
-    assert isinstance(parsed, EmailMessage), "the SMTP policy makes EmailMessage"
-    body = parsed.get_body(preferencelist=("plain",))
-    return f"{parsed.get('Subject', '')}\n{body.get_content() if body else ''}"
+    rows = ctx.records.fetch("messages", where={"message_id": message_id}, limit=1)
+    if not rows:
+        raise NotFound(f"There is no message {message_id!r}.", code="message_not_found")
+    letter = read_message(content_of(rows[0]))
+    return f"{letter.get('Subject', '')}\n{body_of(letter)}"
 
 
-def _reasons(decision: Decision) -> str:
-    return "; ".join(finding.reason or finding.rule for finding in decision.findings)
+def _objecting(decision: Decision) -> list[str]:
+    return [finding.rule for finding in decision.objections]

@@ -23,9 +23,9 @@ from dirigent.control.anomalies import (
 )
 from dirigent.control.assessment import Count, Counts, Share
 from dirigent.control.patterns import PATTERN, Pattern, read_stated, recognize
-from dirigent.control.shape import Excerpt, Shape
 from dirigent.control.signals import LearningSignal
 from dirigent.control.statistics import wilson_interval
+from dirigent.domain.shape import Excerpt, Shape
 from dirigent.ports import BoundMemory, MemoryItem
 
 OUTCOME: Final = "outcome"

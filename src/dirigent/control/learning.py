@@ -31,14 +31,16 @@ from dirigent.control.history import (
     total_counts,
 )
 from dirigent.control.patterns import Pattern
-from dirigent.control.shape import Excerpt, Shape
 from dirigent.control.signals import LearningSignal, SignalRule, signals_of
 from dirigent.domain.agent import Effect, Risk
 from dirigent.domain.canonical import digest_of
+from dirigent.domain.shape import Excerpt, Shape
 from dirigent.ports import BoundMemory, Context, MemoryItem
 from dirigent.security.admission import action, agent
+from dirigent.security.pii import redact
 
 CITES_MAX: Final = 20
+DESCRIPTION_MAX: Final = 500
 
 
 class Timing(Excerpt):
@@ -112,7 +114,7 @@ class LearnerAgent:
         anomalies = find_anomalies(points_of(outcome), baselines_of(earlier), thresholds or Thresholds())
         rule = SignalRule(min_samples=min_samples, threshold=threshold)
         signals = signals_of(total_counts([outcome, *earlier]), anomalies, rule)
-        items = _items(outcome, runs, signals, ctx)
+        items = _items(outcome, _outcome_text(goal, outcome), runs, signals, ctx)
         ctx.memory.store(items)
         return Learned(
             stored=[item.id for item in items],
@@ -178,24 +180,25 @@ def _outcome(goal: GoalExcerpt, assessment: Assessment, runs: dict[str, AgentRun
 
 
 def _items(
-    outcome: Outcome, runs: dict[str, AgentRun], signals: Sequence[LearningSignal], ctx: Context
+    outcome: Outcome, text: str, runs: dict[str, AgentRun], signals: Sequence[LearningSignal], ctx: Context
 ) -> list[MemoryItem]:
     at, source = ctx.now.astimezone(UTC).isoformat(), ctx.execution_id
-    items = [remembered(_id(OUTCOME, source), OUTCOME, _outcome_text(outcome), outcome, at=at, source=source)]
+    items = [remembered(_id(OUTCOME, source), OUTCOME, text, outcome, at=at, source=source)]
     if runs:
         stats = AgentStats(execution_id=source, actions=runs)
-        text = f"Runs of {', '.join(sorted(runs))} for {outcome.goal_type}."
-        items.append(remembered(_id(AGENT_STATS, source), AGENT_STATS, text, stats, at=at, source=source))
+        ran = f"Runs of {', '.join(sorted(runs))} for {outcome.goal_type}."
+        items.append(remembered(_id(AGENT_STATS, source), AGENT_STATS, ran, stats, at=at, source=source))
     for signal in signals:
         item_id = _signal_id(source, signal)
         stored = StoredSignal(execution_id=source, goal_type=outcome.goal_type, signal=signal)
-        text = f"{signal.key}: {signal.effect}"
-        items.append(remembered(item_id, SIGNAL, text, stored, at=at, source=source))
+        told = f"{signal.key}: {signal.effect}"
+        items.append(remembered(item_id, SIGNAL, told, stored, at=at, source=source))
     return items
 
 
-def _outcome_text(outcome: Outcome) -> str:
-    """The outcome in a sentence, to be found by its words."""
+def _outcome_text(goal: GoalExcerpt, outcome: Outcome) -> str:
+    """The outcome in sentences, to be found by the words of a similar goal; identifiers are taken out."""
+    words = redact(goal.description[:DESCRIPTION_MAX]).text.strip()
     targets = ", ".join(
         f"{name} {'pending' if attained is None else format(attained, '.0%')}"
         for name, attained in outcome.attainment.items()
@@ -204,7 +207,8 @@ def _outcome_text(outcome: Outcome) -> str:
     with_what = f" with {', '.join(strategies)}" if strategies else ""
     reached = "reached" if outcome.goal_achieved else "not reached yet"
     quality = "" if outcome.quality is None else f", quality {outcome.quality:.2f}"
-    return f"{outcome.goal_type}{with_what}: goal {reached}{quality}. {targets}".strip()
+    verdict = f"{outcome.goal_type}{with_what}: goal {reached}{quality}. {targets}".strip()
+    return f"{words} ({verdict})" if words else verdict
 
 
 def _id(kind: str, execution_id: str) -> str:

@@ -11,9 +11,9 @@ from pydantic import Field
 from dirigent.control.extract import Source, extract, tokens_of
 from dirigent.control.history import LEARNED_KINDS, read_outcomes_of, read_patterns
 from dirigent.control.patterns import Pattern
-from dirigent.control.shape import Excerpt, Shape
 from dirigent.domain.agent import Effect, Risk
 from dirigent.domain.errors import InvalidInput
+from dirigent.domain.shape import Excerpt, Shape
 from dirigent.ports import Context, MemoryItem
 from dirigent.security.admission import action, agent
 

@@ -15,8 +15,8 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from dirigent.control.assessment import Count, Share, Trial
-from dirigent.control.shape import Excerpt, Shape
 from dirigent.control.statistics import difference_confidence
+from dirigent.domain.shape import Excerpt, Shape
 from dirigent.ports import MemoryItem
 
 PATTERN: Final = "pattern"

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from dirigent.domain.goal import GoalType
 from dirigent.domain.policy import Autonomy
+from dirigent.domain.shape import Shape
 
 
-class PlanPart(BaseModel):
-    """Base of the parts: no unknown fields."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class GoalFacts(PlanPart):
+class GoalFacts(Shape):
     """A goal as its workflow hands it on; the fields are those of `domain.goal.Goal`."""
 
     goal_type: GoalType
     description: str = ""
     tenant: str = ""
-    target_metrics: dict[str, Any] = {}
+    target_metrics: dict[str, Any] = Field(default_factory=dict)
     autonomy_requested: Autonomy = Autonomy.L1
     autonomy: Autonomy = Autonomy.L1
     max_budget: float | None = None
@@ -30,11 +25,11 @@ class GoalFacts(PlanPart):
     deadline: str | None = None
     limit: int | None = None
     segment: str | None = None
-    inputs: dict[str, Any] = {}
+    inputs: dict[str, Any] = Field(default_factory=dict)
     interpreted: dict[str, Any] | None = None
 
 
-class Task(PlanPart):
+class Task(Shape):
     """One piece of work, given to one action of one agent.
 
     `step` is the step of the workflow that carries it out, `phase` which of the two workflows.
@@ -55,7 +50,7 @@ class Task(PlanPart):
     reason: str
 
 
-class Subgoal(PlanPart):
+class Subgoal(Shape):
     """A part of the goal with its tasks."""
 
     id: str
@@ -63,7 +58,7 @@ class Subgoal(PlanPart):
     tasks: list[str]
 
 
-class RiskOfTask(PlanPart):
+class RiskOfTask(Shape):
     """The risk class of a task with a score from 0 to 1 and the reason."""
 
     task_id: str
@@ -72,7 +67,7 @@ class RiskOfTask(PlanPart):
     reason: str
 
 
-class Plan(PlanPart):
+class Plan(Shape):
     """A goal taken apart.
 
     `edges` are pairs of task ids, `parallel` groups of tasks that may run at the same time. `work` runs
@@ -104,7 +99,7 @@ class Plan(PlanPart):
     release: dict[str, Any]
 
 
-class Analysis(PlanPart):
+class Analysis(Shape):
     """What a goal asks for and whether it can be done with what is at hand.
 
     `feasibility` is 0 to 1. `blocked` with `reason` (a code) and `explanation` where it cannot begin.

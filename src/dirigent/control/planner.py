@@ -69,9 +69,11 @@ class PlannerAgent:
         brief = _brief(goal, ctx)
         facts = goal.model_dump()
         plan = assemble(template, facts, ctx.agents(), heuristics or {}, brief, run_id=ctx.execution_id)
-        plan.cites.extend(_cited(context))
-        plan.reasons.extend(await _proposals(goal, analysis, plan, ctx))
-        return plan
+        added = {
+            "cites": plan.cites + _cited(context),
+            "reasons": plan.reasons + await _proposals(goal, analysis, plan, ctx),
+        }
+        return plan.model_copy(update=added)
 
 
 def _analysis(goal: GoalFacts, *, missing: list[str], reason: str, explanation: str) -> Analysis:

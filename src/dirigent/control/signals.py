@@ -16,8 +16,8 @@ from dirigent.control.anomalies import QUALITY, Anomaly
 from dirigent.control.assessment import Count, Counts, DraftCount, ScoreCount, Share, TaskCount
 from dirigent.control.outcomes import QUALITY_REASON
 from dirigent.control.patterns import Pattern, recognize
-from dirigent.control.shape import Shape
 from dirigent.control.statistics import binomial_confidence
+from dirigent.domain.shape import Shape
 
 PLANNER: Final = "planner"
 EXPECTED_SUCCESS: Final = 0.9

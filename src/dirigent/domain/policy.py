@@ -77,16 +77,30 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of asking the policies: the strictest verdict with every finding behind it."""
+    """The outcome of asking the policies: the strictest verdict with every finding behind it.
+
+    `counted` says that a limit applies which a call that is really made has still to be counted against.
+    """
 
     verdict: Verdict
     findings: tuple[Finding, ...] = ()
     policy_version: str = ""
+    counted: bool = False
 
     @property
     def rules(self) -> tuple[str, ...]:
         """Ids of the rules that spoke, in their order."""
         return tuple(finding.rule for finding in self.findings)
+
+    @property
+    def objections(self) -> tuple[Finding, ...]:
+        """The findings that ask for something; those that only note are left out."""
+        return tuple(finding for finding in self.findings if finding.verdict is not Verdict.ALLOW)
+
+    @property
+    def reason(self) -> str:
+        """Why, in words; empty where nothing objects."""
+        return "; ".join(finding.reason or finding.rule for finding in self.objections)
 
 
 def strictest(findings: tuple[Finding, ...], policy_version: str) -> Decision:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from dirigent.domain.errors import DirigentError
 from dirigent.domain.policy import (
     Autonomy,
@@ -22,10 +24,11 @@ from dirigent.domain.policy import (
     course_of,
     strictest,
 )
-from dirigent.execution.leaving import message_facts
+from dirigent.execution.context import TenantRecords
 from dirigent.execution.registry import Action
 from dirigent.execution.request import Request
 from dirigent.ports import PolicyGate, Records
+from dirigent.security.outgoing import outgoing_facts
 
 DEPTH_MAX = 8
 
@@ -51,13 +54,28 @@ class Gates:
 
     def judge(self, request: Request, action: Action) -> Judgement:
         """Ask every question; the first no decides."""
-        outside = _outside(request, action) or self._unknown_message(request, action)
+        outside = _outside(request, action)
         if outside is not None:
-            return _denied(outside)
-        decision = self.decide(_subject(request, action, self._records, commit=True))
+            return _denied(strictest((outside,), ""))
+        facts = _facts(request, action)
+        if action.spec.outward and (message_id := request.inputs.get("message_id")) is not None:
+            rows = self._records.fetch(request.passport.tenant, "messages", where={"message_id": message_id})
+            if not rows:
+                return _denied(_no("message.unknown", f"There is no message {message_id!r}."))
+            facts |= outgoing_facts(TenantRecords(self._records, request.passport.tenant).fetch, rows[0])
+        return self._ask(request, action, facts)
+
+    def _ask(self, request: Request, action: Action, facts: dict[str, Any]) -> Judgement:
+        """Policies, person and house; only a call that runs counts against limits."""
+        subject = Subject(point="action", tenant=request.passport.tenant, facts=facts)
+        decision = self.decide(subject)
         if decision.verdict is Verdict.DENY:
-            return Judgement(course="deny", decision=decision, reason=_reasons(decision))
-        return self._person_and_house(request, action, decision)
+            return _denied(decision)
+        judgement = self._person_and_house(request, action, decision)
+        if judgement.course != "run" or not decision.counted:
+            return judgement
+        counted = self.decide(msgspec.structs.replace(subject, facts=facts | {"commit": True}))
+        return _denied(counted) if counted.verdict is Verdict.DENY else judgement
 
     def decide(self, subject: Subject) -> Decision:
         """Ask the policies; a gate that is missing or fails denies."""
@@ -67,14 +85,6 @@ class Gates:
             return self._policy.decide(subject)
         except DirigentError as error:
             return _no("policy.failed", f"The policies could not be evaluated: {error}")
-
-    def _unknown_message(self, request: Request, action: Action) -> Finding | None:
-        message_id = request.inputs.get("message_id")
-        if not action.spec.outward or message_id is None:
-            return None
-        if self._records.count(request.passport.tenant, "messages", where={"message_id": message_id}):
-            return None
-        return _no_to("message.unknown", f"There is no message {message_id!r}.")
 
     def _person_and_house(self, request: Request, action: Action, decision: Decision) -> Judgement:
         level = Autonomy(request.passport.autonomy)
@@ -86,7 +96,7 @@ class Gates:
         if request.approved == request.payload:
             return Judgement(course="run", decision=decision, reason="approved by a person")
         if decision.verdict is Verdict.REQUIRE_APPROVAL:
-            return Judgement(course="ask", decision=decision, reason=_reasons(decision))
+            return Judgement(course="ask", decision=decision, reason=decision.reason)
         if course is Course.ASK:
             reason = f"{action.spec.risk} asks a person at {level}"
             return Judgement(course="ask", decision=decision, reason=reason)
@@ -110,9 +120,9 @@ def _outside(request: Request, action: Action) -> Finding | None:
     return None
 
 
-def _subject(request: Request, action: Action, records: Records, *, commit: bool) -> Subject:
+def _facts(request: Request, action: Action) -> dict[str, Any]:
     spec = action.spec
-    facts: dict[str, Any] = {
+    return {
         "type": f"{action.agent.key}.{spec.name}",
         "agent": action.agent.key,
         "action": spec.name,
@@ -122,11 +132,7 @@ def _subject(request: Request, action: Action, records: Records, *, commit: bool
         "inputs": request.inputs,
         "autonomy": request.passport.autonomy,
         "proposed": request.proposed,
-        "commit": commit,
     }
-    if spec.outward:
-        facts |= message_facts(records, request.passport.tenant, request.inputs)
-    return Subject(point="action", tenant=request.passport.tenant, facts=facts)
 
 
 def _confidence(inputs: dict[str, Any]) -> float | None:
@@ -134,8 +140,8 @@ def _confidence(inputs: dict[str, Any]) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _denied(finding: Finding) -> Judgement:
-    return Judgement(course="deny", decision=strictest((finding,), ""), reason=finding.reason)
+def _denied(decision: Decision) -> Judgement:
+    return Judgement(course="deny", decision=decision, reason=decision.reason)
 
 
 def _no(rule: str, reason: str) -> Decision:
@@ -144,7 +150,3 @@ def _no(rule: str, reason: str) -> Decision:
 
 def _no_to(rule: str, reason: str, fix: str = "") -> Finding:
     return Finding(rule=rule, verdict=Verdict.DENY, reason=reason, fix=fix)
-
-
-def _reasons(decision: Decision) -> str:
-    return "; ".join(finding.reason or finding.rule for finding in decision.findings)

@@ -10,15 +10,13 @@ from typing import Any
 
 from pydantic import Field
 
-from dirigent.agents.revenue.addresses import matching_form
-from dirigent.agents.revenue.message_file import body_of, read_message
-from dirigent.agents.revenue.reachability import suppressed_forms
-from dirigent.agents.revenue.shape import Shape
 from dirigent.domain.agent import Effect, Risk
 from dirigent.domain.errors import NotFound
 from dirigent.domain.policy import Decision, Verdict
-from dirigent.ports import BoundRecords, Context
+from dirigent.domain.shape import Shape
+from dirigent.ports import Context
 from dirigent.security.admission import action, agent
+from dirigent.security.outgoing import is_suppressed, outgoing_facts
 
 
 class MessageIn(Shape):
@@ -144,7 +142,7 @@ class ComplianceAgent:
             "message": message.model_dump(mode="json", exclude_none=True),
             "lead": {
                 **record,
-                "suppressed": bool(lead.suppressed) or _is_suppressed(ctx.records, lead.email),
+                "suppressed": bool(lead.suppressed) or is_suppressed(ctx.records.fetch, lead.email),
             },
             "org": org.model_dump(mode="json", exclude_none=True) if org else {},
             "now": ctx.now.isoformat(),
@@ -161,11 +159,7 @@ class ComplianceAgent:
         if not rows:
             raise NotFound(f"There is no message {message_id!r}.", code="message_not_found")
         row = rows[0]
-        facts = {
-            "message": _stored_message(row),
-            "lead": _recorded_lead(ctx.records, row),
-            "now": ctx.now.isoformat(),
-        }
+        facts = {**outgoing_facts(ctx.records.fetch, row), "now": ctx.now.isoformat()}
         return DraftDecision(
             **_summary(ctx.decide("message", facts)),
             message_id=message_id,
@@ -185,34 +179,3 @@ def _summary(decision: Decision) -> dict[str, Any]:
         "warnings": [finding.rule for finding in decision.findings if finding.verdict is Verdict.ALLOW],
         "policy_version": decision.policy_version,
     }
-
-
-def _stored_message(row: dict[str, Any]) -> dict[str, Any]:
-    content = row["content"]
-    parsed = read_message(content if isinstance(content, bytes) else str(content).encode())
-    headers = {
-        "to": "To",
-        "cc": "Cc",
-        "bcc": "Bcc",
-        "subject": "Subject",
-        "from_name": "From",
-        "reply_to": "Reply-To",
-        "in_reply_to": "In-Reply-To",
-        "unsubscribe_url": "List-Unsubscribe",
-        "postal_address": "X-Postal-Address",
-    }
-    fields = {name: str(parsed.get(header, "")) for name, header in headers.items()}
-    return {**fields, "channel": "email", "body": body_of(parsed)}
-
-
-def _recorded_lead(records: BoundRecords, row: dict[str, Any]) -> dict[str, Any]:
-    contacts = records.fetch("contacts", where={"contact_id": row["lead_id"]}, limit=1)
-    contact = contacts[0] if contacts else {"opted_out": True}
-    wanted = ("country", "timezone", "consent", "consent_at", "consent_source", "opted_out")
-    known = {name: contact[name] for name in wanted if contact.get(name) is not None}
-    address = str(row["to_address"])
-    return {**known, "email": contact.get("email") or address, "suppressed": _is_suppressed(records, address)}
-
-
-def _is_suppressed(records: BoundRecords, address: str | None) -> bool:
-    return bool(address) and matching_form(str(address)) in suppressed_forms(records)

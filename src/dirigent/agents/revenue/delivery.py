@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from dirigent.agents.revenue.message_states import LEFT_STATES, SENT
-from dirigent.agents.revenue.reachability import obstacle, suppressed_forms
-from dirigent.agents.revenue.shape import Shape
+from dirigent.agents.revenue.reachability import obstacle
 from dirigent.domain.agent import Effect, Risk
 from dirigent.domain.errors import ActionFailed, NotFound
+from dirigent.domain.shape import Shape
 from dirigent.ports import BoundRecords, Context
 from dirigent.security.admission import action, agent
+from dirigent.security.letters import content_of
+from dirigent.security.outgoing import suppressed_forms
 
 
 class Delivered(Shape):
@@ -47,7 +49,7 @@ class DeliveryAgent:
         """
         _ = confidence
         row = _message(ctx.records, message_id)
-        content = _content(row)
+        content = content_of(row)
         _check_bytes(message_id, content, row, sha256)
         _check_recipient(ctx.records, row, lead_id)
         path = ctx.deliver(message_id, content)
@@ -61,11 +63,6 @@ def _message(records: BoundRecords, message_id: str) -> dict[str, Any]:
     if not rows:
         raise NotFound(f"There is no message {message_id!r}.", code="message_not_found")
     return rows[0]
-
-
-def _content(row: dict[str, Any]) -> bytes:
-    content = row["content"]
-    return content if isinstance(content, bytes) else str(content).encode()
 
 
 def _check_bytes(message_id: str, content: bytes, row: dict[str, Any], approved: str) -> None:
@@ -83,6 +80,6 @@ def _check_recipient(records: BoundRecords, row: dict[str, Any], lead_id: str | 
         raise ActionFailed(f"The message {row['message_id']} was not written to the lead {lead_id!r}.")
     contacts = records.fetch("contacts", where={"contact_id": row["lead_id"]}, limit=1)
     now = {**(contacts[0] if contacts else {}), "email": row["to_address"]}
-    reason = obstacle(now, suppressed_forms(records))
+    reason = obstacle(now, suppressed_forms(records.fetch))
     if reason is not None:
         raise ActionFailed(f"The message {row['message_id']} must not be sent: {reason}.")

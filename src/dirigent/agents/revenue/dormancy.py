@@ -27,7 +27,7 @@ from typing import Annotated
 from pydantic import Field
 
 from dirigent.agents.revenue.order_book import History
-from dirigent.agents.revenue.shape import Shape
+from dirigent.domain.shape import Shape
 
 SOURCES = (
     "Silence in units of the own interpurchase time: Allenby, Leone, Jen (1999), JASA 94, 365-374.",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dirigent.agents.revenue.shape import Shape
+from dirigent.domain.shape import Shape
 
 Reason = Literal["season", "reorder"]
 

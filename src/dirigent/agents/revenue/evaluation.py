@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 
-from dirigent.agents.revenue.shape import Shape
+from dirigent.domain.shape import Shape
 
 
 class CalibrationBin(Shape):

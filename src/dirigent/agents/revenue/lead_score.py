@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dirigent.agents.revenue.shape import Shape
+from dirigent.domain.shape import Shape
 
 HOT_FROM = 75.0
 WARM_FROM = 50.0

@@ -19,9 +19,9 @@ from dirigent.agents.revenue.lead_score import (
     seniority,
 )
 from dirigent.agents.revenue.leads import DormantLead
-from dirigent.agents.revenue.shape import Shape
 from dirigent.domain.agent import Effect, Risk
 from dirigent.domain.errors import InvalidInput
+from dirigent.domain.shape import Shape
 from dirigent.ports import Context
 from dirigent.security.admission import action, agent
 

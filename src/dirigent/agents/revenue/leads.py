@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dirigent.agents.revenue.shape import Shape
+from dirigent.domain.shape import Shape
 
 Strategy = Literal["value", "trigger", "breakup", "referral"]
 Segment = Literal["enterprise", "standard"]

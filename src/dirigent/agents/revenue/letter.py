@@ -18,7 +18,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from dirigent.agents.revenue.leads import Strategy
-from dirigent.agents.revenue.shape import Shape
+from dirigent.domain.shape import Shape
 
 TEMPLATES = Path(__file__).parent / "templates"
 LINE_WIDTH = 76

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email import message_from_bytes
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
 from unicodedata import category
 
 from dirigent.domain.errors import ActionFailed
-
-# Seven-bit bytes survive every relay. Headers are not folded before the limit of RFC 5322 (998), because
-# folding would encode a long link, and an encoded List-Unsubscribe is none.
-POLICY = SMTP.clone(cte_type="7bit", max_line_length=998)
+from dirigent.security.letters import POLICY, read_message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,17 +60,6 @@ def fits_header(text: str) -> bool:
     return (
         bool(text) and "=?" not in text and not any(category(one)[0] in "CZ" and one != " " for one in text)
     )
-
-
-def read_message(content: bytes) -> EmailMessage:
-    """A message from its bytes, with headers as values."""
-    return message_from_bytes(content, _class=EmailMessage, policy=POLICY)
-
-
-def body_of(message: EmailMessage) -> str:
-    """The plain text of a message, with Unix line ends; empty where there is none."""
-    part = message.get_body(preferencelist=("plain",))
-    return str(part.get_content()).replace("\r\n", "\n") if part else ""
 
 
 def recipients_of(message: EmailMessage) -> list[str]:

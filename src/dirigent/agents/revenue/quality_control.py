@@ -12,16 +12,17 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from dirigent.agents.revenue.addresses import matching_form
 from dirigent.agents.revenue.dossier import MONTHS, Dossier, Evidence
 from dirigent.agents.revenue.letter import prose_of
-from dirigent.agents.revenue.message_file import body_of, read_message, recipients_of
+from dirigent.agents.revenue.message_file import recipients_of
 from dirigent.agents.revenue.readability import automated_readability_index, sentences_of, words_of
-from dirigent.agents.revenue.shape import Shape
 from dirigent.domain.agent import Effect, Risk
 from dirigent.domain.errors import NotFound
+from dirigent.domain.shape import Shape
 from dirigent.ports import BoundRecords, Context
+from dirigent.security.addresses import matching_form
 from dirigent.security.admission import action, agent
+from dirigent.security.letters import body_of, content_of, read_message
 
 QUALITY_MIN = 75
 WORDS_MIN, WORDS_MAX = 25, 180
@@ -92,7 +93,7 @@ def _case(records: BoundRecords, message_id: str, dossier: Dossier | None) -> _C
     contacts = records.fetch("contacts", where={"contact_id": rows[0]["lead_id"]}, limit=1)
     own = (rows[0]["evidence"] or {}).get("evidence", [])
     facts = dossier.facts if dossier else [Evidence.model_validate(fact) for fact in own]
-    message = read_message(rows[0]["content"].encode("ascii"))
+    message = read_message(content_of(rows[0]))
     body = body_of(message)
     return _Case(
         message=message,

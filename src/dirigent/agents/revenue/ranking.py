@@ -36,7 +36,7 @@ from dirigent.agents.revenue.evaluation import (
     expected_calibration_error,
 )
 from dirigent.agents.revenue.order_book import History, known_on
-from dirigent.agents.revenue.shape import Shape
+from dirigent.domain.shape import Shape
 
 HORIZON_DAYS = 70
 FEATURES = ("log days silent", "log net spend", "log odds of NBD chance", "log overdue x log order days")

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from dirigent.agents.revenue.addresses import is_address, matching_form
 from dirigent.ports import BoundRecords
+from dirigent.security.addresses import is_address, matching_form
+from dirigent.security.outgoing import suppressed_forms
 
 NO_CONTACT = "no_contact"
 OPTED_OUT = "opted_out"
@@ -30,7 +31,7 @@ class Reachability:
     """Contacts and suppressions of some customers, read once."""
 
     def __init__(self, records: BoundRecords, customer_ids: Iterable[str]) -> None:
-        self._suppressed = suppressed_forms(records)
+        self._suppressed = suppressed_forms(records.fetch)
         self._contacts: dict[str, list[dict[str, Any]]] = defaultdict(list)
         wanted = {"customer_id": sorted(customer_ids)}
         for contact in sorted(records.fetch("contacts", where=wanted), key=_preference):
@@ -53,12 +54,6 @@ def _preference(contact: dict[str, Any]) -> tuple[int, str]:
     consent = contact.get("consent")
     strength = CONSENT_ORDER.index(consent) if consent in CONSENT_ORDER else len(CONSENT_ORDER)
     return strength, contact["contact_id"]
-
-
-def suppressed_forms(records: BoundRecords) -> frozenset[str]:
-    """All suppressed addresses in the form they are compared in."""
-    rows = records.fetch("suppressions", columns=("address",))
-    return frozenset(matching_form(str(row["address"])) for row in rows)
 
 
 def obstacle(contact: dict[str, Any], suppressed: frozenset[str]) -> str | None:

@@ -17,10 +17,10 @@ from dirigent.agents.revenue.message_states import LEFT_STATES, MEETING, REPLIED
 from dirigent.agents.revenue.order_book import History, read_histories
 from dirigent.agents.revenue.ranking import ModelReport, Ranking, rank
 from dirigent.agents.revenue.reachability import Reachability
-from dirigent.agents.revenue.shape import Shape
 from dirigent.agents.revenue.strategy import choose_strategy
 from dirigent.domain.agent import Effect, Risk
 from dirigent.domain.errors import InvalidInput
+from dirigent.domain.shape import Shape
 from dirigent.ports import BoundRecords, Context
 from dirigent.security.admission import action, agent
 

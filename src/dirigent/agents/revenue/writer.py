@@ -10,17 +10,17 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from dirigent.agents.revenue.addresses import one_address
 from dirigent.agents.revenue.dossier import Dossier, Evidence, Reason, month_in_words
 from dirigent.agents.revenue.leads import DormantLead, Strategy
 from dirigent.agents.revenue.letter import DELIMITER, Claim, Letter, Slot, prose_of, render_letter
 from dirigent.agents.revenue.message_file import Post, fits_header, message_bytes
 from dirigent.agents.revenue.message_states import DRAFT
 from dirigent.agents.revenue.order_book import day_of
-from dirigent.agents.revenue.shape import Shape
 from dirigent.domain.agent import Effect, Risk
 from dirigent.domain.errors import Conflict, InvalidInput, NotFound
+from dirigent.domain.shape import Shape
 from dirigent.ports import BoundRecords, Context
+from dirigent.security.addresses import one_address
 from dirigent.security.admission import action, agent
 from dirigent.security.text import shown
 

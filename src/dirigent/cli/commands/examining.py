@@ -37,6 +37,8 @@ def doctor_command(
     screen = common.screen()
     settings = common.settings()
     found = _examined(settings, org)
+    if common.data is not None:
+        found["settings"]["data_folder"]["source"] = "--data"
     if screen.json:
         screen.document(found)
     else:

@@ -35,7 +35,7 @@ def ls_command(
     elif not rows:
         screen.say("There are no executions of that kind." if org or status else "Nothing has been run yet.")
     else:
-        screen.show(list_executions(rows[:limit]))
+        screen.show(list_executions(rows[:limit], screen.console.width))
         if len(rows) > limit:
             screen.say(f"… {len(rows) - limit} more: --limit {len(rows)}")
 

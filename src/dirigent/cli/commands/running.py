@@ -126,7 +126,7 @@ async def _resume_all(dirigent: Dirigent, screen: Screen, progress: RunProgress)
     if screen.json:
         screen.document(rows)
     elif rows:
-        screen.show(list_executions(rows))
+        screen.show(list_executions(rows, screen.console.width))
     else:
         waiting = f" {len(resumed)} wait for a person: dirigent approvals" if resumed else ""
         screen.say(f"Nothing was interrupted.{waiting}")

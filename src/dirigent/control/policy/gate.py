@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
 from dirigent.control.policy.conditions import Condition
 from dirigent.control.policy.detection import Safety
 from dirigent.control.policy.facts import Scene
@@ -86,7 +88,9 @@ class RulePolicyGate:
         with self._lock:
             found = [finding for asked in applying if (finding := self._ask(asked, scene, counted))]
             decision = strictest(tuple(found), self._version)
-            if subject.facts.get("commit") is True and decision.verdict is not Verdict.DENY:
+            if subject.facts.get("commit") is not True:
+                return msgspec.structs.replace(decision, counted=True) if counted else decision
+            if decision.verdict is not Verdict.DENY:
                 for counter, limit in counted:
                     self.windows.count(counter, limit.max, limit.per_ms)
         return decision

@@ -82,7 +82,7 @@ WITH RECURSIVE chain (position, version, previous) AS (
     SELECT position, version, previous FROM events WHERE position = :last
     UNION ALL
     SELECT e.position, e.version, e.previous
-    FROM chain c CROSS JOIN events e ON e.position = c.previous AND e.position < c.position
+    FROM chain c CROSS JOIN events e ON e.position = c.previous AND e.position < c.position AND c.previous > 0
     WHERE c.version > :after
 )
 SELECT e.position, e.stream, e.version, e.body, e.digest
@@ -92,7 +92,7 @@ FROM chain c CROSS JOIN events e ON e.position = c.position
 SELECT e.position, e.stream, e.version, e.body, e.digest, CAST(s.name AS BLOB), p.digest
 FROM events e
 LEFT JOIN streams s ON s.id = e.stream
-LEFT JOIN events p ON p.position = e.previous
+LEFT JOIN events p ON p.position = e.previous AND e.previous > 0
 WHERE e.position > ?
 ORDER BY e.position
 LIMIT ?

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dirigent.agents.revenue.addresses import is_address, matching_form, one_address
 from dirigent.domain.errors import InvalidInput
+from dirigent.security.addresses import is_address, matching_form, one_address
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,154 @@
+"""`dirigent` as a process: signals, pipes, and a server that holds the data folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dirigent.storage.sqlite.lock import Holder, describe
+from tests.acceptance.terminal import DORMANT, TENANT, dirigent, write_books, write_goal
+
+COMMAND = [sys.executable, "-c", "from dirigent.cli.main import main; main()"]
+EXAMPLES = Path(__file__).parents[2] / "examples" / "workflows"
+WAIT_SECONDS_MAX = 60.0
+SLOW = """\
+workflow:
+  name: slow
+  steps:
+    - {id: nap, type: wait, duration: 1h}
+"""
+
+
+def _start(*arguments: object, data: Path) -> subprocess.Popen[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DIRIGENT_", "PORT"))}
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments), "--data", str(data)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=kept,
+    )
+
+
+def _wait_until_started(data: Path) -> None:
+    """Return when there is an execution, seen from outside."""
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while time.monotonic() < deadline:
+        rows = dirigent("ls", "-o", "json", data=data)
+        if rows.code == 0 and rows.data:
+            return
+    raise AssertionError("nothing was started")
+
+
+@contextmanager
+def _served(data: Path) -> Iterator[Holder]:
+    process = _start("serve", "--port", "0", data=data)
+    try:
+        deadline = time.monotonic() + WAIT_SECONDS_MAX
+        holder = None
+        while not (holder and holder.url) and time.monotonic() < deadline and process.poll() is None:
+            holder = describe(data) if data.is_dir() else None
+        assert holder is not None, process.communicate()
+        yield holder
+    finally:
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=WAIT_SECONDS_MAX)
+    assert process.returncode == 0, err
+    assert "Stopped." in out
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of CSV files."""
+    return write_books(tmp_path_factory.mktemp("books"))
+
+
+def test_ctrl_c_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
+    """Ctrl-C is exit code 130 with the way to go on; the run is there and is taken up again."""
+    file, data = tmp_path / "slow.yaml", tmp_path / "data"
+    file.write_text(SLOW)
+    process = _start("run", file, data=data)
+    _wait_until_started(data)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=WAIT_SECONDS_MAX)
+    assert process.returncode == 130
+    assert "dirigent resume" in err
+    assert "Traceback" not in err
+    [row] = dirigent("ls", "-o", "json", data=data).data
+    assert row["status"] == "running"
+    assert describe(data) is None
+    assert dirigent("cancel", row["execution_id"], data=data).code == 0
+
+
+def test_a_killed_goal_is_taken_up(books: Path, tmp_path: Path) -> None:
+    """After kill -9 the same command attaches to the run instead of starting a second one."""
+    data = tmp_path / "data"
+    dirigent("import", books, "--org", TENANT, data=data)
+    goal = write_goal(tmp_path)
+    process = _start("goal", "run", goal, data=data)
+    _wait_until_started(data)
+    process.kill()
+    process.communicate()
+    said = dirigent("goal", "run", goal, "-o", "json", data=data)
+    assert said.code == 0, said.err
+    assert said.data["approvals"]["open"] == DORMANT
+    assert len(dirigent("ls", "-o", "json", data=data).data) == 1
+
+
+def test_a_reader_who_leaves(tmp_path: Path) -> None:
+    """`dirigent ... | head -1` is quiet."""
+    dirigent("run", EXAMPLES / "hello.yaml", data=tmp_path)
+    for arguments in (("agents",), ("agents", "-o", "json"), ("doctor",)):
+        process = _start(*arguments, data=tmp_path)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        process.stderr.close()
+        assert process.wait(WAIT_SECONDS_MAX) == 0
+
+
+def test_beside_a_server(books: Path, tmp_path: Path) -> None:
+    """While a server holds the folder, commands that act go through it, and the others read beside it."""
+    data, goal = tmp_path / "data", write_goal(tmp_path)
+    dirigent("import", books, "--org", TENANT, data=data)
+    with _served(data) as holder:
+        ran = dirigent("goal", "run", goal, data=data)
+        assert ran.code == 0, ran.err
+        assert f"{holder.url} holds" in ran.out
+        assert f"{DORMANT} held" in ran.out
+        assert dirigent("goal", "run", goal, data=data).out.count("Nothing new to do") == 1
+        [row] = dirigent("ls", "-o", "json", data=data).data
+        first, second, *_ = dirigent("approvals", "-o", "json", data=data).data
+        assert dirigent("reject", first["approval_id"], "--comment", "no", data=data).code == 0
+        held = dirigent("approve", second["approval_id"], "--allow-delivery", data=data)
+        assert held.code == 1
+        assert "delivery is off" in held.err
+        assert "dirigent serve --allow-delivery" in held.err
+        assert dirigent("approve", first["approval_id"], data=data).code == 1
+        assert dirigent("cancel", "nope", data=data).code == 2
+        assert dirigent("cancel", row["execution_id"], data=data).code == 0
+        busy = dirigent("run", EXAMPLES / "hello.yaml", data=data)
+        assert busy.code == 3
+        assert holder.url in busy.err
+        other = dirigent("serve", "--port", "0", data=data)
+        assert other.code == 3
+    assert describe(data) is None
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """A second server on the same port is told so, with the option to change."""
+    with _served(tmp_path / "one") as holder:
+        port = holder.url.rpartition(":")[2]
+        said = dirigent("serve", "--port", port, data=tmp_path / "two")
+    assert said.code == 2
+    assert "Address already in use" in said.err
+    assert "--port" in said.err
