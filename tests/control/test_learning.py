@@ -70,9 +70,7 @@ async def test_run_stores_outcome_statistics_and_signals():
     assert [signal["id"] for signal in found["signals"]] == found["stored"][2:]
     outcome = memory.items["outcome:run_1"]
     assert outcome.source == "run_1"
-    assert outcome.text.startswith(
-        "REVIVE_PIPELINE with referral, value: goal not reached yet, quality 0.90."
-    )
+    assert "REVIVE_PIPELINE with referral, value: goal not reached yet, quality 0.90." in outcome.text
     assert found["heuristics"] == await heuristics(memory)
 
 

@@ -10,6 +10,7 @@ from dirigent.domain.canonical import canonical_bytes, plain
 from dirigent.domain.event import ExecutionStarted
 from dirigent.domain.goal import Goal
 from dirigent.engine import Engine
+from dirigent.intake.goals.report import report_goal
 from dirigent.ports import ExecutionRow, Records
 
 LOOKED_AT_MAX = 200
@@ -39,7 +40,7 @@ async def find_earlier(engine: Engine, records: Records, goal: Goal, rests: Rest
         return None
     if row.status in UNFINISHED and not await rests(row):
         return Earlier(execution_id=row.execution_id, under_way=True)
-    if row.status not in (*DONE, *UNFINISHED) or books_changed(records, row):
+    if row.status not in (*DONE, *UNFINISHED) or books_changed(engine, records, row):
         return None
     return Earlier(execution_id=row.execution_id, under_way=False)
 
@@ -53,8 +54,12 @@ def newest_equal(engine: Engine, goal: Goal) -> ExecutionRow | None:
     return None
 
 
-def books_changed(records: Records, row: ExecutionRow) -> bool:
-    """Whether something was imported for the tenant after a run began."""
+def books_changed(engine: Engine, records: Records, row: ExecutionRow) -> bool:
+    """Whether the books speak of another day than a run worked from, or were imported after it began."""
+    as_of = records.as_of(row.tenant)
+    criteria = report_goal(engine, row.execution_id).selection.get("criteria") or {}
+    if as_of is not None and criteria.get("as_of", as_of.date().isoformat()) != as_of.date().isoformat():
+        return True
     latest = records.fetch(row.tenant, "imports", columns=("imported_at",), order_by="-imported_at", limit=1)
     if not latest:
         return False

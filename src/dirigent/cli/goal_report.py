@@ -69,7 +69,7 @@ def why(books: Books, report: GoalReport) -> str:
         return f"Everything is done and decided: {_states(report) or 'no message was written'}."
     if report.status == "partially_completed":
         return "Some of the work failed or was left out; see the grades."
-    return "It is under way."
+    return "It is under way." if books.held else "It was interrupted; `dirigent resume` goes on with it."
 
 
 def show_next(screen: Screen, books: Books, report: GoalReport) -> None:
@@ -208,6 +208,8 @@ def _time(report: GoalReport) -> str:
 
 def _next_commands(books: Books, report: GoalReport) -> Iterator[tuple[str, str]]:
     goal = report.goal.execution_id
+    if not (books.held or report.goal.ended_at or report.approvals_open):
+        yield f"dirigent resume {goal}", "go on with it"
     waiting = books.engine.approvals(execution=goal) if report.approvals_open else []
     if waiting:
         first = waiting[0].approval_id

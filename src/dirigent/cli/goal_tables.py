@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from dirigent.cli.screen import table
+from dirigent.cli.screen import shortened, table
 from dirigent.intake.goals.report import GoalReport
 from dirigent.ports import Records
 
@@ -53,7 +53,7 @@ def drafts_table(drafts: Sequence[dict[str, Any]]) -> Table:
     """What was written, what the checks said, and what became of it."""
     rows = [
         (
-            _short(draft["subject"]),
+            shortened(draft["subject"], SUBJECT_LENGTH_MAX),
             verdict_of(draft),
             (draft["review"] or {}).get("quality_score"),
             draft["state"],
@@ -133,10 +133,6 @@ def grades_table(report: GoalReport) -> Table:
         for task in report.as_dict()["tasks"]
     ]
     return table(("task", "who", "status", "grade", "why"), rows, right=("grade",))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= SUBJECT_LENGTH_MAX else f"{text[: SUBJECT_LENGTH_MAX - 1]}…"
 
 
 def _name(violation: Any) -> str:

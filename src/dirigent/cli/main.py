@@ -9,7 +9,7 @@ from cyclopts import App, Group
 
 from dirigent import __version__
 from dirigent.cli.failures import DONE, INTERRUPTED, end_of
-from dirigent.cli.screen import let_go_of_output
+from dirigent.cli.screen import Screen, let_go_of_output
 
 WORK = Group("Work", sort_key=1)
 DECIDE = Group("Decide", sort_key=2)
@@ -170,6 +170,7 @@ def run(arguments: Sequence[str]) -> int:
         let_go_of_output()
         return DONE
     except KeyboardInterrupt:
+        Screen().warn("\ninterrupted. What was acknowledged stays; run it again to go on.")
         return INTERRUPTED
     except Exception as error:  # the last place where anything can be said about it
         return end_of(error)

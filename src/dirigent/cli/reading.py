@@ -16,6 +16,7 @@ from dirigent.runtimes.clock import SystemClock
 from dirigent.settings import Settings
 from dirigent.storage.sqlite.database import DATABASE
 from dirigent.storage.sqlite.journal import verify_folder
+from dirigent.storage.sqlite.lock import describe
 from dirigent.storage.sqlite.projections import SqliteProjections
 from dirigent.storage.sqlite.reading import Reader
 from dirigent.storage.sqlite.records import SqliteRecords
@@ -23,10 +24,14 @@ from dirigent.storage.sqlite.records import SqliteRecords
 
 @dataclass(frozen=True, kw_only=True)
 class Books:
-    """What a command that only looks needs: executions and approvals, and the records."""
+    """What a command that only looks needs: executions and approvals, and the records.
+
+    `held` tells whether a process holds the folder, so that what is unfinished is under way.
+    """
 
     engine: Engine
     records: Records
+    held: bool = True
 
 
 @contextmanager
@@ -40,7 +45,7 @@ def reading(settings: Settings) -> Iterator[Books]:
         records = stack.enter_context(closing(SqliteRecords(folder / "records.db")))
         journal = _StoredJournal(folder, reader)
         engine = Engine(_NoRuntime(), journal, projections, SystemClock(), lambda _: settings.allow_delivery)
-        yield Books(engine=engine, records=records)
+        yield Books(engine=engine, records=records, held=describe(folder) is not None)
 
 
 @contextmanager

@@ -155,6 +155,11 @@ def visible(text: str) -> str:
     return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf") else "�" for c in text)
 
 
+def shortened(text: str, length: int) -> str:
+    """The text, cut off where it is longer."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 def amount(value: float) -> str:
     """A sum of money without needless digits."""
     return f"{value:,.2f}" if value == round(value, 2) else f"{value:,.4f}"

@@ -12,12 +12,13 @@ from cyclopts import Parameter
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dirigent.cli.options import DEFAULT, Common
-from dirigent.cli.screen import Screen, facts, span, table
+from dirigent.cli.screen import Screen, facts, shortened, span, table
 
 if TYPE_CHECKING:
     from dirigent.intake.imports import FileReport, ImportReport, RuleReport
 
 LINES_SHOWN = 5
+NAME_LENGTH_MAX = 32
 
 Tell = Callable[[str, int, int], None]
 
@@ -60,10 +61,10 @@ def _bar(screen: Screen) -> Iterator[Tell | None]:
         return
     columns = (TextColumn("importing {task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with Progress(*columns, console=screen.console, transient=True) as progress:
-        task = progress.add_task("import", total=None)
+        task = progress.add_task("", total=None)
 
         def tell(file: str, done: int, total: int) -> None:
-            progress.update(task, description=file, completed=done, total=total)
+            progress.update(task, description=shortened(file, NAME_LENGTH_MAX), completed=done, total=total)
 
         yield tell
 

@@ -103,8 +103,9 @@ def _detail(event: Event) -> str:
     """What is worth a line of an event: everything but its type, time and step, shortened."""
     import msgspec
 
+    from dirigent.cli.screen import shortened
     from dirigent.domain.canonical import plain
 
     facts = {name: value for name, value in plain(event).items() if name not in ("type", "at", "step")}
     text = msgspec.json.encode(facts).decode() if facts else ""
-    return text if len(text) <= DETAIL_LENGTH_MAX else f"{text[:DETAIL_LENGTH_MAX]}…"
+    return shortened(text, DETAIL_LENGTH_MAX)

@@ -1,4 +1,8 @@
-"""Group commit: one thread takes all that is waiting and brings it to stable storage together."""
+"""Group commit: while one batch is on its way to stable storage, the next one gathers.
+
+A batch leaves at the end of the event loop's turn in which it was begun, or when the batch before it is
+stable, whichever is later; so everything that arrives together goes out together.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +79,7 @@ class Writer:
         self._anchor = anchor
         self._streams = streams
         self._open: Batch | None = None
-        self._lock = threading.Lock()
+        self._under_way = 0
         self._queue: SimpleQueue[Batch | None] = SimpleQueue()
         self._wal_pages = 0
         self._checkpoint_at = CHECKPOINT_PAGES
@@ -90,22 +94,21 @@ class Writer:
         payloads: dict[bytes, bytes],
         occurrences: Sequence[Occurrence],
     ) -> Durable:
-        """Put events into the batch that goes out next."""
-        with self._lock:
-            batch = self._open
-            if batch is None or len(batch.events) >= BATCH_EVENTS_MAX:
-                batch = self._open = Batch(asyncio.get_running_loop())
-                self._queue.put(batch)
-            batch.events += events
-            batch.heads[head[0]] = head
-            if payloads:
-                batch.payloads |= payloads
-            if occurrences:
-                batch.occurrences += occurrences
-            return batch.future
+        """Put events into the batch that goes out next. Called on the event loop."""
+        batch = self._open or self._begin()
+        batch.events += events
+        batch.heads[head[0]] = head
+        if payloads:
+            batch.payloads |= payloads
+        if occurrences:
+            batch.occurrences += occurrences
+        if len(batch.events) >= BATCH_EVENTS_MAX:
+            self._send()
+        return batch.future
 
     async def stop(self) -> None:
         """Commit what is waiting, end the thread and bring the anchor to stable storage."""
+        self._send()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
         with contextlib.suppress(OSError):  # the anchor may lag behind: opening verifies what follows it
@@ -118,15 +121,34 @@ class Writer:
         self._connection.close()
         self._anchor.close()
 
+    def _begin(self) -> Batch:
+        loop = asyncio.get_running_loop()
+        batch = self._open = Batch(loop)
+        if not self._under_way:
+            loop.call_soon(self._send_if_free)
+        return batch
+
+    def _send_if_free(self) -> None:
+        if not self._under_way:
+            self._send()
+
+    def _send(self) -> None:
+        if self._open is not None:
+            self._under_way += 1
+            self._queue.put(self._open)
+            self._open = None
+
+    def _settled(self, batch: Batch, failure: StorageFailure | None) -> None:
+        self._under_way -= 1
+        batch.settle(failure)
+        self._send_if_free()
+
     def _run(self) -> None:
         while (batch := self._queue.get()) is not None:
-            with self._lock:
-                if self._open is batch:
-                    self._open = None
             if self.failure is None:
                 self.failure = self._failure_of(self._commit, batch)
             with contextlib.suppress(RuntimeError):  # the loop has ended, and so has everybody who waited
-                batch.loop.call_soon_threadsafe(batch.settle, self.failure)
+                batch.loop.call_soon_threadsafe(self._settled, batch, self.failure)
             if self.failure is None:
                 self.failure = self._failure_of(self._checkpoint)
 
