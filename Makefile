@@ -26,7 +26,7 @@ check: $(READY)  ## Format, lint, types, import contracts, size ratchet
 bench: $(READY)  ## Measure, and print the figures
 	@$(BIN)/python -m benchmarks
 
-serve: $(READY)  ## Start the HTTP server and the console
+serve: $(READY)  ## Start the HTTP server on 127.0.0.1:8080
 	@$(BIN)/dirigent serve
 
 docs: $(READY)  ## Check every code block and link in the documents

@@ -97,6 +97,8 @@ def test_a_killed_goal_is_taken_up(books: Path, tmp_path: Path) -> None:
     _wait_until_started(data)
     process.kill()
     process.communicate()
+    [row] = dirigent("ls", "-o", "json", data=data).data
+    assert f"dirigent resume {row['execution_id']}" in dirigent("show", row["execution_id"], data=data).out
     said = dirigent("goal", "run", goal, "-o", "json", data=data)
     assert said.code == 0, said.err
     assert said.data["approvals"]["open"] == DORMANT

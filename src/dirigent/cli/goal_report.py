@@ -63,13 +63,22 @@ def why(books: Books, report: GoalReport) -> str:
     error = report.goal.error
     if error is not None:
         return f"{error.message} ({error.code})"
+    if _interrupted(books, report):
+        return "It was interrupted; `dirigent resume` goes on with it."
     if report.approvals_open:
         return _waits_for(books.engine.approvals(execution=report.goal.execution_id))
     if report.status == "completed":
         return f"Everything is done and decided: {_states(report) or 'no message was written'}."
     if report.status == "partially_completed":
         return "Some of the work failed or was left out; see the grades."
-    return "It is under way." if books.held else "It was interrupted; `dirigent resume` goes on with it."
+    return "It is under way."
+
+
+def _interrupted(books: Books, report: GoalReport) -> bool:
+    """Whether there is work that no process is at."""
+    if books.held or report.goal.ended_at:
+        return False
+    return not report.approvals_open or any(draft["state"] == "released" for draft in report.drafts)
 
 
 def show_next(screen: Screen, books: Books, report: GoalReport) -> None:
@@ -208,7 +217,7 @@ def _time(report: GoalReport) -> str:
 
 def _next_commands(books: Books, report: GoalReport) -> Iterator[tuple[str, str]]:
     goal = report.goal.execution_id
-    if not (books.held or report.goal.ended_at or report.approvals_open):
+    if _interrupted(books, report):
         yield f"dirigent resume {goal}", "go on with it"
     waiting = books.engine.approvals(execution=goal) if report.approvals_open else []
     if waiting:
