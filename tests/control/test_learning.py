@@ -10,6 +10,7 @@ import pytest
 
 from dirigent.control.critic import CriticAgent
 from dirigent.control.learning import LearnerAgent
+from dirigent.control.memory import RagServiceAgent
 from dirigent.domain.errors import InvalidInput
 from dirigent.ports import MemoryItem
 from tests.control import runs
@@ -74,6 +75,17 @@ async def test_run_stores_outcome_statistics_and_signals():
     assert found["heuristics"] == await heuristics(memory)
 
 
+async def test_outcome_is_found_by_the_words_of_a_similar_goal():
+    """The next goal finds what became of one like it."""
+    memory = FakeMemory()
+    await learn(memory, 1, goal=runs.goal(description="Build a profile of ideal customers"))
+    await learn(memory, 2)
+    found = await call(
+        RagServiceAgent, "retrieve", FakeContext(memory=memory), query="reactivate dormant customers", k=1
+    )
+    assert found["items"][0]["item"]["id"] == "outcome:run_2"
+
+
 async def test_learning_twice_from_one_run_changes_nothing():
     """A repeated attempt leaves the same items, and the same heuristics."""
     memory = FakeMemory()
@@ -90,11 +102,13 @@ async def test_memory_of_a_run_names_nobody():
     memory = FakeMemory()
     work = runs.work(refused={0})
     work["check"]["results"][1] |= {"allow": False, "violations": ["ann@example.com has opted out"]}
-    await learn(memory, 1, work, runs.timings())
+    goal = runs.goal(description="Write to bob@example.com and others")
+    await learn(memory, 1, work, runs.timings(), goal)
+    assert memory.items["outcome:run_1"].text.startswith("Write to [email] and others (REVIVE_PIPELINE")
     kept = str([(item.text, item.data) for item in memory.items.values()])
     assert "contact.opted_out" in kept
     assert "unnamed" in kept
-    for private in ("ann@example.com", "k-1", "m-1"):
+    for private in ("ann@example.com", "bob@example.com", "k-1", "m-1"):
         assert private not in kept
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dirigent.bootstrap import Dirigent
+from dirigent.bootstrap.beside import Books
 from dirigent.cli.failures import DONE, FAILED, complain
-from dirigent.cli.reading import Books
 from dirigent.cli.remote import Server
 from dirigent.cli.screen import Screen, table
 from dirigent.domain.errors import DirigentError

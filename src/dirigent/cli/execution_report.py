@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from rich.table import Table
 
-from dirigent.cli.reading import Books
+from dirigent.bootstrap.beside import Books
 from dirigent.cli.screen import Screen, amount, facts, quoted, span, table
 from dirigent.domain.canonical import plain
 from dirigent.interpreter.reading import Reading, StepReading

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dirigent.api.messages import find_message
+from dirigent.bootstrap.beside import Books
 from dirigent.cli.goal_tables import (
     chosen_table,
     drafts_table,
@@ -14,7 +15,6 @@ from dirigent.cli.goal_tables import (
     held_back_table,
     targets_table,
 )
-from dirigent.cli.reading import Books
 from dirigent.cli.screen import Screen, amount, facts, letter_text, quoted, span
 from dirigent.intake.goals.report import GoalReport
 from dirigent.ports import ApprovalRow
@@ -229,4 +229,4 @@ def _next_commands(books: Books, report: GoalReport) -> Iterator[tuple[str, str]
         yield f"dirigent approve --all {goal}{held}", "let all of them go"
     yield f"dirigent show {goal} --all", "everything that was chosen and written"
     yield f"dirigent logs {goal}", "every event of its journal"
-    yield "dirigent serve", "the same on a screen"
+    yield "dirigent serve", "the same over HTTP"

@@ -122,7 +122,7 @@ COMMANDS: tuple[tuple[Group, str, str, str, tuple[str, ...]], ...] = (
         KEEP,
         "serve",
         "serving:serve_command",
-        "Start the HTTP server and the console.",
+        "Start the HTTP server.",
         ("serve --port 8080",),
     ),
 )

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx2
 
+from dirigent.bootstrap.beside import holder_of
 from dirigent.domain.errors import Conflict, DirigentError, InvalidInput, NotFound, Refused, TransientError
 from dirigent.settings import Settings
-from dirigent.storage.sqlite.lock import describe
 
 TIMEOUT_SECONDS = 30.0
 KINDS: dict[int, type[DirigentError]] = {400: InvalidInput, 403: Refused, 409: Conflict, 422: InvalidInput}
@@ -16,7 +16,7 @@ KINDS: dict[int, type[DirigentError]] = {400: InvalidInput, 403: Refused, 409: C
 
 def serving(settings: Settings) -> Server | None:
     """The server that holds the data folder; None where nobody does, or nobody who serves."""
-    holder = describe(settings.data_folder)
+    holder = holder_of(settings.data_folder)
     return Server(holder.url) if holder is not None and holder.url else None
 
 

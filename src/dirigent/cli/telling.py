@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dirigent.bootstrap.beside import Books
 from dirigent.cli.execution_report import execution_as_dict, show_execution
 from dirigent.cli.goal_report import show_goal
-from dirigent.cli.reading import Books
 from dirigent.cli.screen import Screen
 from dirigent.intake.goals.report import report_goal
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from dirigent.bootstrap import Dirigent
+from dirigent.bootstrap.beside import Books
 from dirigent.cli.live import Lines, shown_live
 from dirigent.cli.progress import RunProgress
-from dirigent.cli.reading import Books
 from dirigent.cli.screen import Screen
 from dirigent.domain.errors import Conflict
 from dirigent.domain.event import Event

@@ -198,7 +198,7 @@ def _items(
 
 def _outcome_text(goal: GoalExcerpt, outcome: Outcome) -> str:
     """The outcome in sentences, to be found by the words of a similar goal; identifiers are taken out."""
-    words = redact(goal.description[:DESCRIPTION_MAX]).text.strip()
+    words = redact(goal.description).text.strip()[:DESCRIPTION_MAX]
     targets = ", ".join(
         f"{name} {'pending' if attained is None else format(attained, '.0%')}"
         for name, attained in outcome.attainment.items()

@@ -109,8 +109,8 @@ def resolve_command(
 def _decide(
     settings: Settings, screen: Screen, ids: tuple[str, ...], all_of: str | None, decision: str, comment: str
 ) -> int:
+    from dirigent.bootstrap.beside import reading
     from dirigent.cli.interruption import interruptible
-    from dirigent.cli.reading import reading
 
     with reading(settings) as books:
         rows = _wanted(books.engine, ids, all_of)
@@ -139,8 +139,8 @@ async def _decide_rows(
     settings: Settings, screen: Screen, rows: list[ApprovalRow], decision: str, comment: str
 ) -> int:
     from dirigent.bootstrap import Dirigent
+    from dirigent.bootstrap.beside import Books, reading
     from dirigent.cli.decisions import Here, There, decide_all, roots_of, tell_decided
-    from dirigent.cli.reading import Books, reading
     from dirigent.cli.remote import serving
 
     ids = [row.approval_id for row in rows]
@@ -160,8 +160,8 @@ async def _decide_rows(
 
 async def _cancel(settings: Settings, screen: Screen, execution_id: str, reason: str) -> int:
     from dirigent.bootstrap import Dirigent
+    from dirigent.bootstrap.beside import need_journal, reading
     from dirigent.cli.decisions import Here, There
-    from dirigent.cli.reading import need_journal, reading
     from dirigent.cli.remote import serving
 
     need_journal(settings.data_folder)
@@ -180,7 +180,7 @@ async def _resolve(
     settings: Settings, screen: Screen, execution_id: str, step: str, *, happened: bool
 ) -> int:
     from dirigent.bootstrap import Dirigent
-    from dirigent.cli.reading import need_journal
+    from dirigent.bootstrap.beside import need_journal
 
     need_journal(settings.data_folder)
     async with Dirigent(settings=settings) as dirigent:

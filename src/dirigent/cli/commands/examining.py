@@ -79,15 +79,15 @@ def _versions() -> dict[str, str]:
 
 
 def _folder(settings: Settings) -> dict[str, Any]:
-    from dirigent.storage.sqlite.database import DATABASE
-    from dirigent.storage.sqlite.lock import describe
+    from dirigent.bootstrap.beside import holder_of, journal_file
 
     folder = settings.data_folder
-    holder = describe(folder)
+    journal = journal_file(folder)
+    holder = holder_of(folder)
     return {
         "path": str(folder.resolve()),
         "exists": folder.is_dir(),
-        "journal_bytes": _size(folder / DATABASE) + _size(folder / f"{DATABASE}-wal"),
+        "journal_bytes": _size(journal) + _size(journal.with_name(f"{journal.name}-wal")),
         "records_bytes": _size(folder / "records.db"),
         "disk_free_bytes": shutil.disk_usage(_existing(folder.resolve())).free,
         "held_by": holder,
@@ -97,7 +97,7 @@ def _folder(settings: Settings) -> dict[str, Any]:
 
 def _records(settings: Settings, org: str | None) -> list[dict[str, Any]]:
     """By tenant: of when the books speak, and what was imported when."""
-    from dirigent.cli.reading import open_records
+    from dirigent.bootstrap.beside import open_records
 
     if not (settings.data_folder / "records.db").is_file():
         return []
@@ -114,12 +114,11 @@ def _books(records: Records, tenant: str) -> dict[str, Any]:
 
 def _tenants(settings: Settings, org: str | None) -> list[str]:
     """The one asked for, or the default one and all that have run something."""
-    from dirigent.cli.reading import reading
-    from dirigent.storage.sqlite.database import DATABASE
+    from dirigent.bootstrap.beside import journal_file, reading
 
     if org is not None:
         return [org]
-    if not (settings.data_folder / DATABASE).is_file():
+    if not journal_file(settings.data_folder).is_file():
         return [settings.tenant]
     with reading(settings) as books:
         ran = {row.tenant for row in books.engine.executions(limit=EXECUTIONS_LOOKED_AT)}

@@ -11,7 +11,7 @@ from dirigent.cli.options import DEFAULT, Common
 from dirigent.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from dirigent.cli.reading import Books
+    from dirigent.bootstrap.beside import Books
     from dirigent.cli.remote import Server
     from dirigent.intake.goals.report import GoalReport
     from dirigent.ports import ExecutionRow
@@ -61,9 +61,9 @@ def run_command(
 
 async def _run_here(settings: Settings, screen: Screen, payload: dict[str, Any], *, again: bool) -> int:
     from dirigent.bootstrap import Dirigent
+    from dirigent.bootstrap.beside import Books
     from dirigent.cli.earlier_runs import find_earlier
     from dirigent.cli.progress import RunProgress
-    from dirigent.cli.reading import Books
     from dirigent.cli.watching import rests_at_once, watch
 
     progress = RunProgress()
@@ -89,10 +89,10 @@ async def _run_there(
     server: Server, settings: Settings, screen: Screen, payload: dict[str, Any], *, again: bool
 ) -> int:
     """Hand the goal to the server that holds the folder, and read its journal meanwhile."""
+    from dirigent.bootstrap.beside import reading
     from dirigent.cli.earlier_runs import find_earlier
     from dirigent.cli.goal_input import understood
     from dirigent.cli.progress import RunProgress
-    from dirigent.cli.reading import reading
     from dirigent.cli.remote import serving
     from dirigent.cli.watching import watch_from_outside
     from dirigent.intake.goals.report import report_goal

@@ -40,7 +40,7 @@ def import_command(
     folder
         A folder with CSV files and an import.yaml that says what they hold.
     """
-    from dirigent.cli.reading import open_records
+    from dirigent.bootstrap.beside import open_records
     from dirigent.intake.imports import import_folder
 
     settings, screen = common.settings(), common.screen()

@@ -30,7 +30,7 @@ def approvals_command(
     common: Common = DEFAULT,
 ) -> None:
     """What waits for a person, oldest first."""
-    from dirigent.cli.reading import reading
+    from dirigent.bootstrap.beside import reading
 
     screen = common.screen()
     with reading(common.settings()) as books:
@@ -63,7 +63,7 @@ def show_command(
         As `dirigent approvals` gives it.
     """
     from dirigent.api.messages import find_message, message_named_in
-    from dirigent.cli.reading import reading
+    from dirigent.bootstrap.beside import reading
     from dirigent.domain.canonical import plain
 
     screen = common.screen()

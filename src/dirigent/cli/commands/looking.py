@@ -24,8 +24,8 @@ def ls_command(
     common: Common = DEFAULT,
 ) -> None:
     """List."""
+    from dirigent.bootstrap.beside import reading
     from dirigent.cli.execution_report import list_executions
-    from dirigent.cli.reading import reading
 
     screen = common.screen()
     with reading(common.settings()) as books:
@@ -54,7 +54,7 @@ def show_command(
     execution_id
         As `dirigent ls` gives it.
     """
-    from dirigent.cli.reading import reading
+    from dirigent.bootstrap.beside import reading
     from dirigent.cli.telling import tell
 
     with reading(common.settings()) as books:
@@ -74,8 +74,8 @@ def logs_command(
     execution_id
         As `dirigent ls` gives it; a goal's work is `<id>/work`.
     """
+    from dirigent.bootstrap.beside import reading
     from dirigent.cli.execution_report import moment
-    from dirigent.cli.reading import reading
     from dirigent.cli.screen import table
     from dirigent.domain.canonical import plain
 

@@ -101,8 +101,8 @@ async def _run(
 
 async def _resume(settings: Settings, screen: Screen, execution_id: str | None) -> int:
     from dirigent.bootstrap import Dirigent
+    from dirigent.bootstrap.beside import need_journal
     from dirigent.cli.progress import RunProgress
-    from dirigent.cli.reading import need_journal
 
     need_journal(settings.data_folder)
     progress = RunProgress()
@@ -134,7 +134,7 @@ async def _resume_all(dirigent: Dirigent, screen: Screen, progress: RunProgress)
 
 
 async def _watch_and_tell(dirigent: Dirigent, screen: Screen, progress: RunProgress, *, resumed: bool) -> int:
-    from dirigent.cli.reading import Books
+    from dirigent.bootstrap.beside import Books
     from dirigent.cli.telling import tell
     from dirigent.cli.watching import watch
 

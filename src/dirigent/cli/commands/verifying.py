@@ -13,14 +13,12 @@ def verify_command(
     common: Common = DEFAULT,
 ) -> int:
     """Verify. Nothing is written, and another process may hold the folder meanwhile."""
-    from dirigent.cli.reading import need_journal
+    from dirigent.bootstrap.beside import verify_journal
     from dirigent.cli.screen import table
-    from dirigent.storage.sqlite.journal import verify_folder
 
     screen = common.screen()
     folder = common.settings().data_folder
-    need_journal(folder)
-    found = verify_folder(folder)
+    found = verify_journal(folder)
     if screen.json:
         screen.document({"ok": not found.damages, "folder": str(folder), "verification": found})
         return FAILED if found.damages else DONE

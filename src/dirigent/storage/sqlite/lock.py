@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,8 @@ import msgspec
 from dirigent.domain.errors import DataFolderBusy
 
 LOCK = "dirigent.lock"
+LOOKS = 5
+LOOK_SECONDS = 0.01
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -43,11 +46,9 @@ class DataFolderLock:
         """Take the folder; raises `DataFolderBusy`, which names who has it."""
         assert self._file < 0, "a lock is taken once"
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(file):
             os.close(file)
-            raise _busy(self._path) from None
+            raise _busy(self._path)
         self._file = file
         self._since = datetime.now(UTC).isoformat(timespec="seconds")
         self._write("")
@@ -78,6 +79,18 @@ class DataFolderLock:
         content = msgspec.json.encode(holder)
         os.pwrite(self._file, content, 0)
         os.ftruncate(self._file, len(content))
+
+
+def _taken(file: int) -> bool:
+    """Take the lock; whoever only asks who holds it is in the way for a moment."""
+    for _ in range(LOOKS):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOOK_SECONDS)
+        else:
+            return True
+    return False
 
 
 def describe(folder: Path) -> Holder | None:

@@ -1,4 +1,4 @@
-"""The composition root: the only place that knows which adapter stands behind which port."""
+"""The whole system over one data folder, put together."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from dirigent.runtimes.clock import SystemClock
 from dirigent.settings import Settings
 from dirigent.storage.sqlite.database import DATABASE
 from dirigent.storage.sqlite.journal import verify_folder
-from dirigent.storage.sqlite.lock import describe
+from dirigent.storage.sqlite.lock import Holder, describe
 from dirigent.storage.sqlite.projections import SqliteProjections
 from dirigent.storage.sqlite.reading import Reader
 from dirigent.storage.sqlite.records import SqliteRecords
@@ -108,3 +108,19 @@ class _NoRuntime:
 
     def running(self) -> list[str]:
         return []
+
+
+def journal_file(folder: Path) -> Path:
+    """Where the journal of a data folder lies."""
+    return folder / DATABASE
+
+
+def verify_journal(folder: Path) -> Verification:
+    """Check the whole journal of a folder; raises `NotFound` where there is none."""
+    need_journal(folder)
+    return verify_folder(folder)
+
+
+def holder_of(folder: Path) -> Holder | None:
+    """Who works in the data folder now; None when nobody does."""
+    return describe(folder)
