@@ -83,7 +83,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     on: str = ""
 
 
-class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """A whole workflow. `output` maps names to expressions; empty gives the last steps' outputs."""
 
     name: str
@@ -94,7 +94,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     triggers: tuple[dict[str, Any], ...] = ()
     output: dict[str, Any] = {}
 
-    @property
+    @functools.cached_property
     def content_hash(self) -> str:
         """SHA-256 over everything it says beyond the defaults; names this version for ever."""
         return digest_of(_said(self))

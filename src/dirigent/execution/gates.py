@@ -93,7 +93,7 @@ class Gates:
             return Judgement(course="simulate", decision=decision, reason=f"{level} only simulates")
         if action.spec.outward and not self._allow_delivery(request.passport.tenant):
             return Judgement(course="hold", decision=decision, reason="allow_delivery is off")
-        if request.approved == request.payload:
+        if request.approved and request.approved == request.payload:
             return Judgement(course="run", decision=decision, reason="approved by a person")
         if decision.verdict is Verdict.REQUIRE_APPROVAL:
             return Judgement(course="ask", decision=decision, reason=decision.reason)

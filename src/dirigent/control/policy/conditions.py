@@ -48,6 +48,11 @@ class Condition:
             return value
         return self._known[key]
 
+    def reads_only(self, root: str, fields: frozenset[str]) -> bool:
+        """Whether all that is read under a root is among these fields."""
+        read = self._reads.get(root, frozenset())
+        return read is not None and read <= fields
+
     def unknown_names(self, point: str) -> Iterator[tuple[str, str]]:
         """Names that no check at this point has, each with what was probably meant."""
         known = {point, "org", "tenant"}

@@ -97,6 +97,11 @@ class Scene:
         self.verticals = frozenset(name for name in (vertical, stated) if name)
         self._org = {"id": subject.tenant, "vertical": vertical or stated}
 
+    @property
+    def examined(self) -> bool:
+        """Whether any text has been looked into."""
+        return bool(self._detections)
+
     @cached_property
     def points(self) -> frozenset[str]:
         """The points whose rules apply."""

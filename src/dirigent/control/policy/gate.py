@@ -15,6 +15,7 @@ import msgspec
 from dirigent.control.policy.conditions import Condition
 from dirigent.control.policy.detection import Safety
 from dirigent.control.policy.facts import Scene
+from dirigent.control.policy.inside import Inside
 from dirigent.control.policy.limits import SlidingWindows, seconds_up
 from dirigent.control.policy.rules import Limit, Rule
 from dirigent.domain.canonical import digest_of
@@ -64,6 +65,7 @@ class RulePolicyGate:
         self._lock = threading.Lock()
         self._asked = _compiled(self.rules)
         self._version = version_of(self.rules)
+        self._inside = Inside((asked.rule, asked.condition) for asked in self._asked)
 
     @property
     def version(self) -> str:
@@ -71,18 +73,31 @@ class RulePolicyGate:
         return self._version
 
     def decide(self, subject: Subject) -> Decision:
-        """The strictest verdict of all rules that apply, with every finding, in the order of the rules."""
+        """The strictest verdict of all rules that apply, with every finding, in the order of the rules.
+
+        Of an action inside the house most rules read what it declares and not its inputs; such a
+        decision is taken once and remembered.
+        """
+        declared = self._inside.key_of(subject)
+        known = self._inside.decisions.get(declared) if declared is not None else None
+        if known is not None:
+            return known
         try:
             scene = self._scene(subject)
-            points = scene.points
-            for point in points:
+            for point in scene.points:
                 scene.facts(point)
         except _UNANSWERABLE as error:
             return self._unreadable(error)
+        decision = self._decide(subject, scene)
+        if declared is not None and not decision.counted and not scene.examined:
+            self._inside.remember(declared, decision)
+        return decision
+
+    def _decide(self, subject: Subject, scene: Scene) -> Decision:
         applying = [
             asked
             for asked in self._asked
-            if asked.rule.applies_to in points and asked.rule.concerns(subject.tenant, scene.verticals)
+            if asked.rule.applies_to in scene.points and asked.rule.concerns(subject.tenant, scene.verticals)
         ]
         counted: list[tuple[_Counter, Limit]] = []
         with self._lock:
