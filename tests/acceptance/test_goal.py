@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from dirigent import Dirigent
-from dirigent.domain.errors import Conflict
+from dirigent import Autonomy, Dirigent, Goal
+from dirigent.domain.errors import Conflict, InvalidInput
 from dirigent.domain.event import ActionRefused, ApprovalRequested, StepStarted
+from dirigent.domain.goal import GoalType
 from dirigent.intake.goals.report import GoalReport
 from dirigent.settings import Settings
 from tests.acceptance.books import DORMANT, small_books
@@ -191,3 +192,17 @@ async def test_every_effect_has_a_durable_intent_with_its_payload(tmp_path: Path
     assert len(intents) == DORMANT
     assert all(event.key and event.payload == asked[event.step] for event in intents)
     assert len({event.key for event in intents}) == DORMANT
+
+
+async def test_a_goal_made_in_python_is_checked_like_a_written_one(tmp_path: Path) -> None:
+    """`Goal(...)` runs at the clamped level, and a wrong field is named."""
+    async with _system(tmp_path) as dirigent:
+        small_books(dirigent, TENANT)
+        goal = Goal(
+            goal_type=GoalType.REVIVE_PIPELINE, tenant=TENANT, limit=2, autonomy_requested=Autonomy.L3
+        )
+        report = await dirigent.process_goal(goal)
+        with pytest.raises(InvalidInput, match="number of leads"):
+            await dirigent.process_goal(Goal(goal_type=GoalType.REVIVE_PIPELINE, limit=0))
+    assert len(report.drafts) == 2
+    assert report.as_dict()["autonomy"]["effective"] == "L2"

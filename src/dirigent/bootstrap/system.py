@@ -16,6 +16,7 @@ from dirigent.control.policy.gate import RulePolicyGate
 from dirigent.control.policy.loading import default_rules, load_rules, merged
 from dirigent.control.policy.rules import Rule
 from dirigent.domain.event import Event
+from dirigent.domain.goal import Goal
 from dirigent.domain.policy import Autonomy
 from dirigent.domain.workflow import Definition
 from dirigent.engine import Engine
@@ -112,8 +113,8 @@ class Dirigent:
             outbox=FileOutbox(folder / "outbox"),
             clock=self.clock,
         )
-        dispatcher = Dispatcher(self.registry, gates, world, progress=self._progress)
-        self.runtime = LocalRuntime(self.journal, self.projections, dispatcher, self.clock, built_in)
+        self.dispatcher = Dispatcher(self.registry, gates, world, progress=self._progress)
+        self.runtime = LocalRuntime(self.journal, self.projections, self.dispatcher, self.clock, built_in)
         self.engine = Engine(self.runtime, self.journal, self.projections, self.clock, self.allows_delivery)
         self.intake = Intake(self.engine, self.registry, built_in, self.clock, self._limits())
         self.resumed = await self.runtime.start()
@@ -123,11 +124,11 @@ class Dirigent:
         _ = tenant
         return self.settings.allow_delivery
 
-    async def submit_goal(self, goal: Mapping[str, Any] | str) -> Accepted:
+    async def submit_goal(self, goal: Mapping[str, Any] | Goal | str) -> Accepted:
         """Accept a goal and return at once; it runs in the background."""
         return await self.intake.submit_goal(goal, trigger="sdk")
 
-    async def process_goal(self, goal: Mapping[str, Any] | str) -> GoalReport:
+    async def process_goal(self, goal: Mapping[str, Any] | Goal | str) -> GoalReport:
         """Accept a goal and wait until it has ended or waits for a person."""
         accepted = await self.submit_goal(goal)
         await self.engine.rest(accepted.execution_id)

@@ -58,8 +58,8 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     goal_type: GoalType
-    description: str
-    tenant: str
+    description: str = ""
+    tenant: str = ""
     target_metrics: dict[str, Any] = {}
     autonomy_requested: Autonomy = Autonomy.L1
     autonomy: Autonomy = Autonomy.L1

@@ -97,6 +97,15 @@ class Dispatcher:
         else:
             await self._run_step(request, action, arguments, judgement, ledger)
 
+    async def submit(self, agent: str, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a function, sync or async, within an agent's bound on calls at once.
+
+        For work of the caller's own that shares the agent's capacity; actions go through `dispatch`. The
+        result or the exception is passed on, and a call that raises or is cancelled frees its place.
+        """
+        bound = self.registry.agent(agent)
+        return await self._capacity.submit(bound.key, func, *args, limit=bound.max_concurrency, **kwargs)
+
     def _turn_away(self, request: Request, action: Action, judgement: Judgement, ledger: Ledger) -> None:
         recorder = self._recorder
         if judgement.course == "deny":

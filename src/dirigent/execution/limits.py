@@ -7,26 +7,27 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+CALLS_AT_ONCE = 64
+
 
 class Capacity:
     """A semaphore per agent; a call that raises or is cancelled frees its place."""
 
-    def __init__(self, limits: dict[str, int] | None = None, default: int = 64) -> None:
-        self._limits = dict(limits or {})
-        self._default = default
+    def __init__(self) -> None:
         self._places: dict[str, asyncio.Semaphore] = {}
 
     def place(self, agent: str, limit: int | None = None) -> asyncio.Semaphore:
         """The semaphore of an agent; use it with `async with`."""
         places = self._places.get(agent)
         if places is None:
-            bound = self._limits.get(agent, limit or self._default)
-            places = self._places[agent] = asyncio.Semaphore(bound)
+            places = self._places[agent] = asyncio.Semaphore(limit or CALLS_AT_ONCE)
         return places
 
-    async def submit(self, agent: str, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    async def submit(
+        self, agent: str, func: Callable[..., Any], *args: Any, limit: int | None = None, **kwargs: Any
+    ) -> Any:
         """Run a function, sync or async, in the agent's place; its result or exception is passed on."""
-        async with self.place(agent):
+        async with self.place(agent, limit):
             if inspect.iscoroutinefunction(func):
                 return await func(*args, **kwargs)
             result = await asyncio.to_thread(func, *args, **kwargs)

@@ -60,7 +60,7 @@ class Intake:
         self._clock = clock
         self._limits = limits
 
-    def read_goal(self, payload: Mapping[str, Any] | str) -> Goal:
+    def read_goal(self, payload: Mapping[str, Any] | Goal | str) -> Goal:
         """Check a goal without accepting it."""
         return accept_goal(
             payload,
@@ -71,7 +71,7 @@ class Intake:
             max_autonomy=self._limits.max_autonomy,
         )
 
-    async def submit_goal(self, payload: Mapping[str, Any] | str, *, trigger: str = "api") -> Accepted:
+    async def submit_goal(self, payload: Mapping[str, Any] | Goal | str, *, trigger: str = "api") -> Accepted:
         """Accept a goal; its built-in workflow runs in the background."""
         goal = self.read_goal(payload)
         facts = plain(goal)

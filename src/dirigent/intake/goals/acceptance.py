@@ -33,7 +33,7 @@ QUESTION = (
 
 
 def accept_goal(
-    payload: Mapping[str, Any] | str,
+    payload: Mapping[str, Any] | Goal | str,
     *,
     today: date,
     default_tenant: str,
@@ -42,7 +42,7 @@ def accept_goal(
     max_autonomy: Callable[[str], Autonomy],
 ) -> Goal:
     """Check and complete what was handed in; raises `InvalidInput` or `GoalNotUnderstood`."""
-    given = {"description": payload} if isinstance(payload, str) else dict(payload)
+    given = _given(payload)
     _known(given, FIELDS, "")
     constraints = _mapping(given, "constraints")
     _known(constraints, CONSTRAINTS, "constraints.")
@@ -65,6 +65,32 @@ def accept_goal(
         inputs=_mapping(given, "inputs"),
         interpreted=None if given.get("goal_type") else _interpreted(read),
     )
+
+
+def _given(payload: Mapping[str, Any] | Goal | str) -> dict[str, Any]:
+    if isinstance(payload, str):
+        return {"description": payload}
+    return _written(payload) if isinstance(payload, Goal) else dict(payload)
+
+
+def _written(goal: Goal) -> dict[str, Any]:
+    """A goal made in Python, as it would be written in a file."""
+    constraints = {
+        "autonomy_level": goal.autonomy_requested.value,
+        "max_budget": goal.max_budget,
+        "deadline": goal.deadline,
+        "limit": goal.limit,
+        "segment": goal.segment,
+    }
+    return {
+        "goal_type": goal.goal_type.value,
+        "description": goal.description,
+        "target_metrics": goal.target_metrics,
+        "constraints": {name: value for name, value in constraints.items() if value is not None},
+        "org_id": goal.tenant or None,
+        "user_id": goal.user or None,
+        "inputs": goal.inputs,
+    }
 
 
 def _known(given: Mapping[str, Any], names: tuple[str, ...], prefix: str) -> None:

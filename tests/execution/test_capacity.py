@@ -1,0 +1,95 @@
+"""Capacity and circuits: how many calls of an agent run at once, and when it is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from dirigent import Context, Dirigent, Effect, Risk, action, agent
+from dirigent.domain.errors import NotFound, TransientError
+from dirigent.domain.workflow import Definition, Kind, Step
+
+
+@agent("narrow", domain="test", max_concurrency=2)
+class Narrow:
+    """Two calls at once."""
+
+    running: ClassVar[int] = 0
+    most: ClassVar[int] = 0
+
+    @action(risk=Risk.R0, effect=Effect.PURE)
+    async def work(self, number: int, ctx: Context) -> int:
+        """Count who is there at the same time."""
+        return await crowd(number)
+
+    @action(risk=Risk.R0, effect=Effect.READ)
+    async def broken(self, ctx: Context) -> None:
+        """Never reach the other side."""
+        raise TransientError("no connection")
+
+
+async def crowd(number: int) -> int:
+    """Be there for a few turns of the loop."""
+    Narrow.running += 1
+    Narrow.most = max(Narrow.most, Narrow.running)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    Narrow.running -= 1
+    return number
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    Narrow.running = Narrow.most = 0
+
+
+def _one(name: str, **more: object) -> Definition:
+    step = Step(id="s", kind=Kind.AGENT, agent="narrow", action=name, **more)  # type: ignore[arg-type]
+    return Definition(name=name, steps=(step,))
+
+
+async def test_never_more_than_the_bound_at_once(tmp_path: Path) -> None:
+    """Limit two, ten items allowed at once by the workflow: never three together."""
+    flow = _one("work", foreach="${input.numbers}", max_parallel=10, parameters={"number": "${item}"})
+    async with Dirigent(tmp_path, agents=[Narrow]) as dirigent:
+        reading = await dirigent.run(flow, {"numbers": list(range(10))})
+    assert reading.output["results"] == list(range(10))
+    assert Narrow.most == 2
+
+
+async def test_submitted_functions_share_the_bound(tmp_path: Path) -> None:
+    """Sync and async functions run in the agent's places, with result or exception passed on."""
+    async with Dirigent(tmp_path, agents=[Narrow]) as dirigent:
+        submit = dirigent.dispatcher.submit
+        found = await asyncio.gather(*(submit("narrow", crowd, number) for number in range(10)))
+        assert await submit("narrow", max, 3, 7) == 7
+        with pytest.raises(ZeroDivisionError):
+            await submit("narrow", divmod, 1, 0)
+        with pytest.raises(NotFound):
+            await submit("nobody", max, 1, 2)
+    assert found == list(range(10))
+    assert Narrow.most == 2
+
+
+async def test_a_cancelled_call_frees_its_place(tmp_path: Path) -> None:
+    """Two calls that hang are cancelled; the next one finds a place."""
+    async with Dirigent(tmp_path, agents=[Narrow]) as dirigent:
+        hanging = [
+            asyncio.ensure_future(dirigent.dispatcher.submit("narrow", asyncio.Event().wait))
+            for _ in range(2)
+        ]
+        await asyncio.sleep(0)
+        for task in hanging:
+            task.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+        assert await dirigent.dispatcher.submit("narrow", crowd, 1) == 1
+
+
+async def test_an_agent_that_keeps_failing_is_left_alone(tmp_path: Path) -> None:
+    """After five failures in a row the circuit is open, and the next call does not reach the agent."""
+    async with Dirigent(tmp_path, agents=[Narrow]) as dirigent:
+        codes = [(await dirigent.run(_one("broken"))).steps["s"].error for _ in range(6)]
+    assert [failure.code for failure in codes if failure] == ["transient"] * 5 + ["circuit_open"]
