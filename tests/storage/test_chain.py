@@ -11,7 +11,7 @@ PARTS: dict[str, Any] = {"before": bytes(32), "position": 7, "stream": 3, "versi
 
 
 def test_the_formula_is_for_ever() -> None:
-    """Journals outlive versions: SHA-256(digest before || position || stream || version || body), big-endian."""
+    """Journals outlive versions: SHA-256 of digest before, position, stream, version and body."""
     place = b"".join(number.to_bytes(8, "big") for number in (7, 3, 2))
     assert link(**PARTS) == sha256(bytes(32) + place + b"{}").digest()
     assert genesis("run-1") == sha256(b"run-1").digest()

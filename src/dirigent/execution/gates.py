@@ -62,7 +62,7 @@ class Gates:
             rows = self._records.fetch(request.passport.tenant, "messages", where={"message_id": message_id})
             if not rows:
                 return _denied(_no("message.unknown", f"There is no message {message_id!r}."))
-            facts |= outgoing_facts(TenantRecords(self._records, request.passport.tenant).fetch, rows[0])
+            facts |= outgoing_facts(TenantRecords(self._records, request.passport.tenant), rows[0])
         return self._ask(request, action, facts)
 
     def _ask(self, request: Request, action: Action, facts: dict[str, Any]) -> Judgement:

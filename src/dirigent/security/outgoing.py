@@ -6,9 +6,9 @@ read them anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
+from dirigent.ports import BoundRecords
 from dirigent.security.addresses import matching_form
 from dirigent.security.letters import body_of, content_of, read_message
 
@@ -27,36 +27,20 @@ CONTACT_FIELDS = ("country", "timezone", "consent", "consent_at", "consent_sourc
 UNKNOWN_CONTACT = {"opted_out": True}
 
 
-class Fetch(Protocol):
-    """Rows of one tenant's entity, as `ports.BoundRecords.fetch` gives them."""
-
-    def __call__(
-        self,
-        entity: str,
-        *,
-        where: Mapping[str, Any] | None = None,
-        columns: Sequence[str] | None = None,
-        order_by: str | None = None,
-        limit: int | None = None,
-    ) -> list[dict[str, Any]]:
-        """Rows of an entity."""
-        ...
-
-
-def outgoing_facts(fetch: Fetch, row: dict[str, Any]) -> dict[str, Any]:
+def outgoing_facts(records: BoundRecords, row: dict[str, Any]) -> dict[str, Any]:
     """Message and recipient of a row of `messages`; a contact that is not on record counts as opted out."""
-    return {"channel": "email", "message": _message(row), "lead": _recipient(fetch, row)}
+    return {"channel": "email", "message": _message(row), "lead": _recipient(records, row)}
 
 
-def suppressed_forms(fetch: Fetch) -> frozenset[str]:
+def suppressed_forms(records: BoundRecords) -> frozenset[str]:
     """All suppressed addresses in the form they are compared in."""
-    rows = fetch("suppressions", columns=("address",))
+    rows = records.fetch("suppressions", columns=("address",))
     return frozenset(matching_form(str(row["address"])) for row in rows)
 
 
-def is_suppressed(fetch: Fetch, address: str | None) -> bool:
+def is_suppressed(records: BoundRecords, address: str | None) -> bool:
     """Whether an address, in any of its spellings, is on the suppression list."""
-    return bool(address) and matching_form(str(address)) in suppressed_forms(fetch)
+    return bool(address) and matching_form(str(address)) in suppressed_forms(records)
 
 
 def _message(row: dict[str, Any]) -> dict[str, Any]:
@@ -65,21 +49,21 @@ def _message(row: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "channel": "email", "body": body_of(parsed)}
 
 
-def _recipient(fetch: Fetch, row: dict[str, Any]) -> dict[str, Any]:
-    contacts = fetch("contacts", where={"contact_id": row["lead_id"]}, limit=1)
+def _recipient(records: BoundRecords, row: dict[str, Any]) -> dict[str, Any]:
+    contacts = records.fetch("contacts", where={"contact_id": row["lead_id"]}, limit=1)
     contact = contacts[0] if contacts else UNKNOWN_CONTACT
     known = {name: contact[name] for name in CONTACT_FIELDS if contact.get(name) is not None}
     address = str(row["to_address"])
-    bought = _last_purchase(fetch, contact.get("customer_id"))
+    bought = _last_purchase(records, contact.get("customer_id"))
     return {
         **known,
         **({"last_purchase_at": bought} if bought else {}),
         "email": contact.get("email") or address,
-        "suppressed": is_suppressed(fetch, address),
+        "suppressed": is_suppressed(records, address),
     }
 
 
-def _last_purchase(fetch: Fetch, customer_id: Any) -> str:
+def _last_purchase(records: BoundRecords, customer_id: Any) -> str:
     where = {"customer_id": customer_id, "kind": "sale"}
-    rows = fetch("orders", where=where, order_by="-ordered_at", limit=1) if customer_id else []
+    rows = records.fetch("orders", where=where, order_by="-ordered_at", limit=1) if customer_id else []
     return str(rows[0]["ordered_at"]) if rows else ""

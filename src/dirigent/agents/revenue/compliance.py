@@ -142,7 +142,7 @@ class ComplianceAgent:
             "message": message.model_dump(mode="json", exclude_none=True),
             "lead": {
                 **record,
-                "suppressed": bool(lead.suppressed) or is_suppressed(ctx.records.fetch, lead.email),
+                "suppressed": bool(lead.suppressed) or is_suppressed(ctx.records, lead.email),
             },
             "org": org.model_dump(mode="json", exclude_none=True) if org else {},
             "now": ctx.now.isoformat(),
@@ -159,7 +159,7 @@ class ComplianceAgent:
         if not rows:
             raise NotFound(f"There is no message {message_id!r}.", code="message_not_found")
         row = rows[0]
-        facts = {**outgoing_facts(ctx.records.fetch, row), "now": ctx.now.isoformat()}
+        facts = {**outgoing_facts(ctx.records, row), "now": ctx.now.isoformat()}
         return DraftDecision(
             **_summary(ctx.decide("message", facts)),
             message_id=message_id,

@@ -80,6 +80,6 @@ def _check_recipient(records: BoundRecords, row: dict[str, Any], lead_id: str | 
         raise ActionFailed(f"The message {row['message_id']} was not written to the lead {lead_id!r}.")
     contacts = records.fetch("contacts", where={"contact_id": row["lead_id"]}, limit=1)
     now = {**(contacts[0] if contacts else {}), "email": row["to_address"]}
-    reason = obstacle(now, suppressed_forms(records.fetch))
+    reason = obstacle(now, suppressed_forms(records))
     if reason is not None:
         raise ActionFailed(f"The message {row['message_id']} must not be sent: {reason}.")

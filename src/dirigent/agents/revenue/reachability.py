@@ -31,7 +31,7 @@ class Reachability:
     """Contacts and suppressions of some customers, read once."""
 
     def __init__(self, records: BoundRecords, customer_ids: Iterable[str]) -> None:
-        self._suppressed = suppressed_forms(records.fetch)
+        self._suppressed = suppressed_forms(records)
         self._contacts: dict[str, list[dict[str, Any]]] = defaultdict(list)
         wanted = {"customer_id": sorted(customer_ids)}
         for contact in sorted(records.fetch("contacts", where=wanted), key=_preference):
