@@ -14,6 +14,8 @@ from dirigent.domain.event import (
     ApprovalDecided,
     CancelRequested,
     Event,
+    ExecutionPaused,
+    ExecutionResumed,
     ExecutionStarted,
     Passport,
     StepOutcomeResolved,
@@ -119,6 +121,16 @@ class Engine:
         """Stop an execution and all it started; nothing new acts from here on."""
         event = CancelRequested(at=self._clock.now_ms(), actor=actor, reason=reason)
         await self.runtime.deliver(execution_id, event)
+
+    async def pause(self, execution_id: str, actor: str, reason: str = "") -> None:
+        """Begin nothing new in an execution and all it started; what runs goes on to its end."""
+        await self.runtime.deliver(
+            execution_id, ExecutionPaused(at=self._clock.now_ms(), actor=actor, reason=reason)
+        )
+
+    async def resume(self, execution_id: str, actor: str) -> None:
+        """Go on with what a pause held back."""
+        await self.runtime.deliver(execution_id, ExecutionResumed(at=self._clock.now_ms(), actor=actor))
 
     async def resolve(
         self, execution_id: str, step: str, *, happened: bool, actor: str, output: Any = None

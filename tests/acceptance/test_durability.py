@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from dirigent import Context, Dirigent, Effect, Risk, action, agent
-from dirigent.domain.errors import DataFolderBusy, TransientError
+from dirigent.domain.errors import Conflict, DataFolderBusy, TransientError
 from dirigent.domain.event import StepCompleted, StepStarted
 from dirigent.domain.workflow import Definition, FlowType, Kind, Retry, Step
 
@@ -182,3 +182,40 @@ async def test_ten_steps_at_once_run_at_once(tmp_path: Path) -> None:
         Worker.gate.set()
         reading = await dirigent.engine.rest(execution_id)
     assert reading.status == "completed"
+
+
+async def test_pause_holds_what_would_begin_until_resume(tmp_path: Path) -> None:
+    """Paused in step two of three: two ends, three begins after the resume, also over a restart."""
+    steps = [
+        _step(n, "wait" if n == "two" else "note", parameters={"name": n}) for n in ("one", "two", "three")
+    ]
+    async with Dirigent(tmp_path, agents=[Worker]) as dirigent:
+        execution_id = await dirigent.intake.run_workflow(_chain(*steps))
+        await _until(lambda: "two" in Worker.calls)
+        await dirigent.engine.pause(execution_id, "me", "wait a moment")
+        with pytest.raises(Conflict):
+            await dirigent.engine.pause(execution_id, "me")
+        Worker.gate.set()
+        paused = await dirigent.engine.rest(execution_id)
+        assert (paused.status, Worker.calls) == ("paused", ["one", "two"])
+        assert dirigent.engine.row(execution_id).status == "paused"
+    async with Dirigent(tmp_path, agents=[Worker]) as dirigent:
+        await dirigent.engine.rest(execution_id)
+        assert Worker.calls == ["one", "two"]
+        await dirigent.engine.resume(execution_id, "me")
+        reading = await dirigent.engine.rest(execution_id)
+    assert (reading.status, Worker.calls) == ("completed", ["one", "two", "three"])
+
+
+async def test_a_paused_execution_can_be_cancelled(tmp_path: Path) -> None:
+    """What was held back never begins."""
+    steps = [_step(n, "wait" if n == "one" else "note", parameters={"name": n}) for n in ("one", "two")]
+    async with Dirigent(tmp_path, agents=[Worker]) as dirigent:
+        execution_id = await dirigent.intake.run_workflow(_chain(*steps))
+        await _until(lambda: Worker.calls)
+        await dirigent.engine.pause(execution_id, "me")
+        Worker.gate.set()
+        await dirigent.engine.rest(execution_id)
+        await dirigent.engine.cancel(execution_id, "me")
+        reading = await dirigent.engine.rest(execution_id)
+    assert (reading.status, Worker.calls) == ("cancelled", ["one"])

@@ -121,7 +121,7 @@ async def test_executions_are_listed_by_status(desk: Dirigent, http: httpx2.Asyn
 async def test_cancelling_stops_it(
     desk: Dirigent, http: httpx2.AsyncClient, body: dict[str, str] | None
 ) -> None:
-    """Cancelled, by whom and why is on record; a second time it has ended already."""
+    """Controlled, by whom and why is on record; a second time it has ended already."""
     execution = await desk.intake.run_workflow(_definition(_step("linger")))
     address = f"/api/v1/executions/{execution}/cancel"
     answer = await (http.post(address, json=body) if body else http.post(address))
@@ -141,3 +141,14 @@ async def test_an_unknown_execution_is_not_found(http: httpx2.AsyncClient, suffi
     address = f"/api/v1/executions/nope/child{suffix}"
     answer = await (http.post(address) if suffix == "/cancel" else http.get(address))
     assert (answer.status_code, answer.json()["code"]) == (404, "execution_not_found")
+
+
+async def test_pause_and_resume_over_http(dirigent: Dirigent, http: httpx2.AsyncClient) -> None:
+    """A run that waits for a person can be paused once, says so, and goes on waiting after the resume."""
+    step = Step(id="ask", kind=Kind.APPROVAL, parameters={"reason": "may it go on?"})
+    execution_id = await dirigent.intake.run_workflow(Definition(name="asking", steps=(step,)))
+    await dirigent.engine.rest(execution_id)
+    address = f"/api/v1/executions/{execution_id}"
+    assert (await http.post(f"{address}/pause", json={"reason": "lunch"})).json()["status"] == "paused"
+    assert (await http.post(f"{address}/pause")).status_code == 409
+    assert (await http.post(f"{address}/resume")).json()["status"] == "awaiting_approval"

@@ -18,6 +18,8 @@ ADDRESSES = {
     ("get", "/api/v1/executions/{execution_id}"),
     ("get", "/api/v1/executions/{execution_id}/events"),
     ("post", "/api/v1/executions/{execution_id}/cancel"),
+    ("post", "/api/v1/executions/{execution_id}/pause"),
+    ("post", "/api/v1/executions/{execution_id}/resume"),
     ("get", "/api/v1/approvals"),
     ("get", "/api/v1/approvals/{approval_id}"),
     ("post", "/api/v1/approvals/{approval_id}/decide"),

@@ -180,7 +180,7 @@ class EventList(BaseModel):
     total: int = Field(description="How many there are in the whole history.")
 
 
-class CancelRequest(BaseModel):
+class ControlRequest(BaseModel):
     """Why it is stopped, and who says so."""
 
     model_config = ConfigDict(
@@ -191,8 +191,8 @@ class CancelRequest(BaseModel):
     actor: str | None = Field(None, min_length=1, max_length=200)
 
 
-class Cancelled(BaseModel):
-    """The request to stop is on stable storage; nothing new acts from here on."""
+class Controlled(BaseModel):
+    """The request is on stable storage, and this is how the execution stands now."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"execution_id": EXAMPLE_ID, "status": "cancelled"}]}

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Query
 
 from dirigent.api.bodies import StrictRoute
 from dirigent.api.execution_models import (
-    Cancelled,
-    CancelRequest,
+    Controlled,
+    ControlRequest,
     EventList,
     ExecutionList,
     ExecutionModel,
@@ -58,14 +58,36 @@ async def list_events(
     return {"execution_id": execution_id, "events": shown[after : after + limit], "total": len(events)}
 
 
-@router.post("/{execution_id:path}/cancel", response_model=Cancelled)
+@router.post("/{execution_id:path}/cancel", response_model=Controlled)
 async def cancel_execution(
-    execution_id: str, given: Given, asked: Asked, body: CancelRequest | None = None
+    execution_id: str, given: Given, asked: Asked, body: ControlRequest | None = None
 ) -> dict[str, Any]:
     """Stop an execution and all it started; nothing new acts from here on."""
     require_execution(given, execution_id, asked)
-    wish = body or CancelRequest()
+    wish = body or ControlRequest()
     await given.engine.cancel(execution_id, wish.actor or given.actor, wish.reason)
+    return {"execution_id": execution_id, "status": given.engine.read(execution_id).status}
+
+
+@router.post("/{execution_id:path}/pause", response_model=Controlled)
+async def pause_execution(
+    execution_id: str, given: Given, asked: Asked, body: ControlRequest | None = None
+) -> dict[str, Any]:
+    """Begin nothing new in an execution and all it started; what runs goes on to its end."""
+    require_execution(given, execution_id, asked)
+    wish = body or ControlRequest()
+    await given.engine.pause(execution_id, wish.actor or given.actor, wish.reason)
+    return {"execution_id": execution_id, "status": given.engine.read(execution_id).status}
+
+
+@router.post("/{execution_id:path}/resume", response_model=Controlled)
+async def resume_execution(
+    execution_id: str, given: Given, asked: Asked, body: ControlRequest | None = None
+) -> dict[str, Any]:
+    """Go on with what a pause held back."""
+    require_execution(given, execution_id, asked)
+    wish = body or ControlRequest()
+    await given.engine.resume(execution_id, wish.actor or given.actor)
     return {"execution_id": execution_id, "status": given.engine.read(execution_id).status}
 
 

@@ -77,6 +77,19 @@ class ExecutionFailed(Event, frozen=True, kw_only=True, tag=True):
     output: Any = None
 
 
+class ExecutionPaused(Event, frozen=True, kw_only=True, tag=True):
+    """A person asked to wait: what runs goes on to its end, nothing new begins."""
+
+    actor: str
+    reason: str = ""
+
+
+class ExecutionResumed(Event, frozen=True, kw_only=True, tag=True):
+    """A person asked to go on with what was waiting."""
+
+    actor: str
+
+
 class CancelRequested(Event, frozen=True, kw_only=True, tag=True):
     """A person asked to stop; nothing new starts from here on."""
 
@@ -253,6 +266,8 @@ AnyEvent = (
     | DefinitionStored
     | ExecutionCompleted
     | ExecutionFailed
+    | ExecutionPaused
+    | ExecutionResumed
     | CancelRequested
     | ExecutionCancelled
     | StepStarted

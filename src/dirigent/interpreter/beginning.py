@@ -27,6 +27,9 @@ FANOUT_MAX = 10_000
 
 def begin(turn: Turn, step: str) -> None:
     """Start a step whose ways in are decided; an expression that errs fails the step."""
+    if turn.state.paused:
+        turn.state.held.append(step)
+        return
     node = turn.node_of(step)
     state = turn.state.steps[step]
     state.status = "running"
@@ -67,6 +70,9 @@ def fail_now(turn: Turn, step: str, code: str, message: str) -> None:
 
 def invoke(turn: Turn, step: str) -> None:
     """Ask for one attempt of a step's action with the inputs it began with."""
+    if turn.state.paused:
+        turn.state.held.append(step)
+        return
     node = turn.node_of(step)
     state = turn.state.steps[step]
     assert state.inputs is not None, "inputs are set when the step begins"
@@ -83,6 +89,16 @@ def invoke(turn: Turn, step: str) -> None:
             approved=state.approved,
         ),
     )
+
+
+def go_on(turn: Turn) -> None:
+    """Begin what was held, or try it again where it had begun before."""
+    held, turn.state.held = turn.state.held, []
+    for step in held:
+        if turn.state.steps[step].inputs is None:
+            begin(turn, step)
+        else:
+            invoke(turn, step)
 
 
 def _begin_agent(turn: Turn, step: str) -> None:

@@ -8,9 +8,11 @@ from dirigent.domain.event import (
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
+    ExecutionPaused,
+    ExecutionResumed,
     ExecutionStarted,
 )
-from dirigent.interpreter.beginning import begin
+from dirigent.interpreter.beginning import begin, go_on
 from dirigent.interpreter.state import StepState, Turn
 
 
@@ -25,6 +27,19 @@ def execution_started(turn: Turn, event: ExecutionStarted) -> None:
     state.remaining = len(state.steps)
     for step in turn.graph.roots:
         begin(turn, step)
+
+
+def execution_paused(turn: Turn, event: ExecutionPaused) -> None:
+    """Hold back whatever would begin from here on."""
+    _ = event
+    turn.state.paused, turn.state.status = True, "paused"
+
+
+def execution_resumed(turn: Turn, event: ExecutionResumed) -> None:
+    """Begin what was held back meanwhile."""
+    _ = event
+    turn.state.paused, turn.state.status = False, "running"
+    go_on(turn)
 
 
 def cancel_requested(turn: Turn, event: CancelRequested) -> None:

@@ -19,6 +19,8 @@ from dirigent.domain.event import (
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
+    ExecutionPaused,
+    ExecutionResumed,
     ExecutionStarted,
     FanOutStarted,
     StepCompleted,
@@ -38,6 +40,8 @@ Handler = Callable[[Turn, Any], None]
 
 HANDLERS: dict[type[Event], Handler] = {
     ExecutionStarted: lifecycle.execution_started,
+    ExecutionPaused: lifecycle.execution_paused,
+    ExecutionResumed: lifecycle.execution_resumed,
     CancelRequested: lifecycle.cancel_requested,
     ExecutionCompleted: lifecycle.execution_completed,
     ExecutionFailed: lifecycle.execution_failed,
@@ -93,12 +97,15 @@ class Machine:
         if not possible or (self.state.status == "cancelling" and type(event) not in AFTER_CANCEL):
             name = type(event).__name__
             raise IllegalTransition(f"{name} cannot follow in an execution that is {self.state.status}.")
+        if self.state.paused is (type(event) is ExecutionPaused) and type(event) in PAUSING:
+            raise IllegalTransition(f"{self.state.execution_id} is {self.state.status} already.")
         step = _step_of(event)
         if step and step not in self.state.steps:
             raise IllegalTransition(f"There is no step {step!r} in {self.state.execution_id}.")
         _admit_step(self.state, event)
 
 
+PAUSING = (ExecutionPaused, ExecutionResumed)
 AFTER_CANCEL = (CancelRequested, ExecutionCancelled)
 
 LIFECYCLE: dict[type[Event], frozenset[str]] = {

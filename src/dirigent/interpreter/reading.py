@@ -18,6 +18,8 @@ from dirigent.domain.event import (
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
+    ExecutionPaused,
+    ExecutionResumed,
     ExecutionStarted,
     Failure,
     FanOutStarted,
@@ -173,6 +175,14 @@ def _failed(reading: Reading, event: ExecutionFailed) -> None:
     reading.error = event.error
 
 
+def _paused(reading: Reading, event: ExecutionPaused) -> None:
+    reading.status = "paused"
+
+
+def _resumed(reading: Reading, event: ExecutionResumed) -> None:
+    reading.status = "running"
+
+
 def _cancelled(reading: Reading, event: ExecutionCancelled) -> None:
     reading.status, reading.ended_at = "cancelled", event.at
 
@@ -209,5 +219,7 @@ _READERS: dict[type[Event], Callable[[Reading, Any], None]] = {
     ActionRefused: lambda reading, event: reading.refusals.append(event),
     ExecutionCompleted: _completed,
     ExecutionFailed: _failed,
+    ExecutionPaused: _paused,
+    ExecutionResumed: _resumed,
     ExecutionCancelled: _cancelled,
 }

@@ -66,7 +66,8 @@ class FanState(msgspec.Struct, kw_only=True):
 class State(msgspec.Struct, kw_only=True):
     """The state of one execution.
 
-    `outstanding` holds every command that no event has answered yet. `calls` holds what running
+    `outstanding` holds every command that no event has answered yet; `held` the steps that a paused
+    execution has not begun. `calls` holds what running
     actions asked for, so that a repeated attempt finds what it already has.
     """
 
@@ -85,6 +86,8 @@ class State(msgspec.Struct, kw_only=True):
     fans: dict[str, FanState] = msgspec.field(default_factory=dict)
     calls: dict[str, CallStarted | CallEnded] = msgspec.field(default_factory=dict)
     outstanding: dict[str, Command] = msgspec.field(default_factory=dict)
+    paused: bool = False
+    held: list[str] = msgspec.field(default_factory=list)
     remaining: int = 0
     degraded: bool = False
     failure: Failure | None = None

@@ -18,6 +18,8 @@ from dirigent.domain.event import (
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
+    ExecutionPaused,
+    ExecutionResumed,
     ExecutionStarted,
     Passport,
     StepFailed,
@@ -34,6 +36,8 @@ from dirigent.runtimes.families import Families
 from dirigent.runtimes.live import LiveExecution
 
 log = structlog.get_logger("dirigent.runtime")
+
+FAMILY_EVENTS = (CancelRequested, ExecutionPaused, ExecutionResumed)
 
 Observer = Callable[[str, Event], None]
 
@@ -95,8 +99,8 @@ class LocalRuntime:
         if live is None:
             raise self._absent(execution_id)
         durable = live.record(event)
-        if isinstance(event, CancelRequested):
-            self._cancel_children(execution_id, event)
+        if isinstance(event, FAMILY_EVENTS):
+            self._tell_children(live, event)
         await durable
 
     async def rest(self, execution_id: str) -> None:
@@ -273,9 +277,13 @@ class LocalRuntime:
         if parent is not None and not self._closing and not parent.machine.state.ended:
             parent.note(_child_ended(live.machine, last, self.clock.now_ms()))
 
-    def _cancel_children(self, execution_id: str, event: CancelRequested) -> None:
-        for live in self._live.below(execution_id):
-            if not live.machine.state.ended:
+    def _tell_children(self, parent: LiveExecution, event: Event) -> None:
+        for live in self._live.below(parent.execution_id):
+            state = live.machine.state
+            repeated = state.paused is isinstance(event, ExecutionPaused) and not isinstance(
+                event, CancelRequested
+            )
+            if live is not parent and not state.ended and not repeated:
                 live.note(event)
 
     def _moves(self, execution_id: str) -> bool:

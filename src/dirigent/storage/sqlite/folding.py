@@ -18,6 +18,8 @@ from dirigent.domain.event import (
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
+    ExecutionPaused,
+    ExecutionResumed,
     ExecutionStarted,
 )
 from dirigent.storage.sqlite.codec import decode, encode, restore
@@ -45,9 +47,13 @@ def occurrence(position: int, stream: str, body: bytes) -> Occurrence:
         event = decode(body)
     except msgspec.MsgspecError as error:
         raise InvalidInput(f"The event cannot be stored: {error}.") from error
-    if max(event.at, getattr(event, "expires_at", 0)) > INTEGER_MAX:
+    if not _has_times(event):
         raise InvalidInput(f"The event cannot be stored: {event.at} is no time.", field="at")
     return Occurrence(position, stream, event)
+
+
+def _has_times(event: Event) -> bool:
+    return max(event.at, getattr(event, "expires_at", 0)) <= INTEGER_MAX
 
 
 def fold(connection: apsw.Connection, happened: Occurrence) -> None:
@@ -62,12 +68,14 @@ def refold(connection: apsw.Connection) -> None:
     """
     connection.execute(FOLDS["drop"])
     connection.execute(FOLDS["schema"])
-    for happened in _occurrences(connection):
+    for happened in occurrences(connection):
         fold(connection, happened)
     connection.execute(SQL["set_meta"], ("projections", PROJECTIONS_MARK))
 
 
-def _occurrences(connection: apsw.Connection) -> Iterator[Occurrence]:
+def occurrences(connection: apsw.Connection) -> Iterator[Occurrence]:
+    """Everything in the journal that changes a projection, in order; what cannot be read is left out."""
+
     def payload(key: bytes) -> bytes:
         content: Any = connection.execute(SQL["payload"], (key,)).get
         if not isinstance(content, bytes) or sha256(content).digest() != key:
@@ -77,9 +85,9 @@ def _occurrences(connection: apsw.Connection) -> Iterator[Occurrence]:
     for position, _, _, body, _, name, _ in _rows(connection):
         try:
             event = restore(body, payload)
-        except (LookupError, ValueError, TypeError, msgspec.MsgspecError):
+        except (LookupError, ValueError, TypeError, RecursionError, msgspec.MsgspecError):
             continue
-        if type(event) in PROJECTED and isinstance(name, bytes):
+        if type(event) in PROJECTED and _has_times(event) and isinstance(name, bytes):
             yield Occurrence(position, name.decode(errors="replace"), event)
 
 
@@ -94,6 +102,14 @@ def _started(connection: apsw.Connection, position: int, stream: str, event: Exe
     summary = str(event.labels.get("summary", ""))
     values = (position, stream, event.passport.tenant, event.workflow, event.trigger)
     connection.execute(FOLDS["execution_started"], (*values, event.parent or None, event.at, summary))
+
+
+def _paused(connection: apsw.Connection, position: int, stream: str, event: ExecutionPaused) -> None:
+    connection.execute(FOLDS["execution_paused"], (stream,))
+
+
+def _resumed(connection: apsw.Connection, position: int, stream: str, event: ExecutionResumed) -> None:
+    connection.execute(FOLDS["execution_resumed"], (stream,))
 
 
 def _cancel_requested(connection: apsw.Connection, _: int, stream: str, event: CancelRequested) -> None:
@@ -141,6 +157,8 @@ _REQUEST = (
 
 PROJECTED: dict[type[Event], Callable[[apsw.Connection, int, str, Any], None]] = {
     ExecutionStarted: _started,
+    ExecutionPaused: _paused,
+    ExecutionResumed: _resumed,
     CancelRequested: _cancel_requested,
     ExecutionCompleted: _ended,
     ExecutionFailed: _ended,

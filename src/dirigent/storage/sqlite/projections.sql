@@ -41,6 +41,12 @@ CREATE TABLE approvals (
 CREATE INDEX approvals_by_execution ON approvals (execution_id);
 CREATE INDEX approvals_open ON approvals (execution_id) WHERE state = 'open';
 
+-- name: every_row_of_executions
+SELECT * FROM executions NOT INDEXED ORDER BY position
+
+-- name: every_row_of_approvals
+SELECT * FROM approvals NOT INDEXED ORDER BY position
+
 -- name: drop
 DROP TABLE IF EXISTS executions;
 DROP TABLE IF EXISTS approvals
@@ -49,6 +55,12 @@ DROP TABLE IF EXISTS approvals
 INSERT INTO executions (position, execution_id, tenant, workflow, status, trigger, parent, started_at, summary)
 VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?)
 ON CONFLICT DO NOTHING
+
+-- name: execution_paused
+UPDATE executions SET status = 'paused' WHERE execution_id = ? AND ended_at IS NULL
+
+-- name: execution_resumed
+UPDATE executions SET status = 'running' WHERE execution_id = ? AND ended_at IS NULL
 
 -- name: cancel_requested
 UPDATE executions SET status = 'cancelling' WHERE execution_id = ? AND ended_at IS NULL

@@ -1,4 +1,4 @@
-"""Verifying the whole journal: every digest, every link, every gap, every payload, and the anchor."""
+"""Verifying the whole journal: every digest, link, gap and payload, the anchor, and what is read from it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from dirigent.ports import Damage, Verification
 from dirigent.storage.sqlite.anchor import Sighting
 from dirigent.storage.sqlite.chain import genesis, linked
 from dirigent.storage.sqlite.codec import references
+from dirigent.storage.sqlite.comparison import differences
 from dirigent.storage.sqlite.database import SQL, journal_name
 from dirigent.storage.sqlite.reading import DAMAGED
 
@@ -76,6 +77,7 @@ class _Audit:
         self._check_names()
         self._check_payloads()
         self._check_anchor(sighting)
+        self._check_projections()
         self._check_pages()
 
     def _report(self, stream: str, version: int | None, reason: str) -> None:
@@ -268,6 +270,13 @@ class _Audit:
         except (*_UNREADABLE, StorageFailure) as error:
             self._report(WHOLE_JOURNAL, None, f"the journal does not say which it is ({error})")
             return b""
+
+    def _check_projections(self) -> None:
+        try:
+            for difference in differences(self._connection):
+                self._report(WHOLE_JOURNAL, None, difference)
+        except _UNREADABLE as error:
+            self._report(WHOLE_JOURNAL, None, f"the projections cannot be compared ({error})")
 
     def _check_pages(self) -> None:
         try:
