@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from dirigent.domain.canonical import storable
 from dirigent.domain.errors import Conflict, InvalidInput, NotFound
 from dirigent.domain.event import (
     ApprovalDecided,
@@ -75,7 +76,7 @@ class Engine:
             execution_id=execution_id,
             workflow=start.definition.name,
             definition=start.definition.content_hash,
-            input=start.input,
+            input=storable(start.input, "The input"),
             passport=Passport(
                 tenant=start.tenant,
                 actor=start.actor,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
 from dirigent import Context, Dirigent, Effect, Risk, action, agent
-from dirigent.domain.errors import Conflict, DataFolderBusy, TransientError
+from dirigent.domain.errors import Conflict, DataFolderBusy, InvalidInput, TransientError
 from dirigent.domain.event import StepCompleted, StepStarted
 from dirigent.domain.workflow import Definition, FlowType, Kind, Retry, Step
 
@@ -55,6 +56,11 @@ class Worker:
         """Costs 0.4."""
         Worker.calls.append("paid")
         return "bought"
+
+    @action(risk=Risk.R0, effect=Effect.PURE)
+    async def odd(self, kind: str, ctx: Context) -> Any:
+        """Give back what no journal keeps as it is."""
+        return {"nan": math.nan, "surrogate": "\ud800"}[kind]
 
     @action(risk=Risk.R0, effect=Effect.PURE)
     async def slow(self, ctx: Context) -> str:
@@ -219,3 +225,29 @@ async def test_a_paused_execution_can_be_cancelled(tmp_path: Path) -> None:
         await dirigent.engine.cancel(execution_id, "me")
         reading = await dirigent.engine.rest(execution_id)
     assert (reading.status, Worker.calls) == ("cancelled", ["one"])
+
+
+async def test_a_poisonous_output_harms_its_own_step_only(tmp_path: Path) -> None:
+    """What cannot be stored fails the step with a reason; the system goes on."""
+    async with Dirigent(tmp_path, agents=[Worker]) as dirigent:
+        reading = await dirigent.run(_chain(_step("act", "odd", parameters={"kind": "surrogate"})))
+        other = await dirigent.run(_chain(_step("act", "note", parameters={"name": "fine"})))
+        assert not dirigent.engine.verify().damages
+    assert reading.error is not None
+    assert (reading.status, reading.error.code, other.status) == ("failed", "invalid_input", "completed")
+
+
+async def test_a_running_execution_knows_what_its_replay_will_know(tmp_path: Path) -> None:
+    """A value that the journal keeps in another form is used in that form from the start."""
+    copy = Step(id="copy", kind=Kind.TRANSFORM, parameters={"same": "${steps.act == steps.act}"})
+    async with Dirigent(tmp_path, agents=[Worker]) as dirigent:
+        reading = await dirigent.run(_chain(_step("act", "odd", parameters={"kind": "nan"}), copy))
+    assert reading.output == {"same": True}
+
+
+async def test_an_input_that_cannot_be_stored_is_refused(tmp_path: Path) -> None:
+    """Nothing is accepted that the journal could not keep."""
+    async with Dirigent(tmp_path, agents=[Worker]) as dirigent:
+        with pytest.raises(InvalidInput, match="cannot be stored"):
+            await dirigent.run(_chain(_step("act", "note", parameters={"name": "x"})), {"n": "\ud800"})
+        assert dirigent.engine.executions() == []

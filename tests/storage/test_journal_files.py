@@ -17,6 +17,7 @@ from tests.storage.journals import (
     build,
     contents,
     copied,
+    database,
     dump,
     fill,
     findings,
@@ -312,6 +313,18 @@ def test_a_zeroed_page_hurts_only_what_was_on_it(tmp_path: Path) -> None:
     assert not silent
     assert raised <= {damage.stream for damage in verified.damages}
     assert any("cannot be read" in damage.reason for damage in verified.damages)
+
+
+def test_damage_beside_the_events_is_found_too(broken: tuple[Path, Truth]) -> None:
+    """A page of an index is no event, but a file with such a page is not whole."""
+    folder, _ = broken
+    with database(folder) as connection:
+        sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'executions_by_tenant'"
+        page = connection.execute(sql).get
+    content = bytearray((folder / DATABASE).read_bytes())
+    content[(page - 1) * 4096 : page * 4096] = bytes(4096)
+    (folder / DATABASE).write_bytes(content)
+    assert any("SQLite finds" in finding for finding in findings(folder))
 
 
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -324,7 +324,13 @@ async def test_rebuilding_repairs_rows_that_were_changed(folder: Folder) -> None
     with database(folder.path) as connection:
         connection.execute("UPDATE approvals SET state = 'approved'")
         connection.execute("DELETE FROM executions")
+    found = [damage.reason for damage in folder.journal.verify().damages]
+    assert [reason.split(" is not ")[0] for reason in found] == [
+        "the list of executions",
+        "the list of approvals",
+    ]
     folder.projections.rebuild()
+    assert folder.journal.verify().damages == ()
     assert folder.status("e") == "awaiting_approval"
     await folder.decide("e", "p", "approved")
     assert folder.status("e") == "running"

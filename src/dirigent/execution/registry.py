@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from dirigent.domain.agent import ActionSpec, AgentSpec
+from dirigent.domain.canonical import storable
 from dirigent.domain.errors import InvalidInput, NotFound
 from dirigent.security.admission import AGENT_ATTRIBUTE
 
@@ -47,7 +48,8 @@ class Action:
     def plain_output(self, value: Any) -> Any:
         """The output as JSON data, checked against what the action declares."""
         adapter = self._output_adapter
-        return adapter.dump_python(adapter.validate_python(value), mode="json")
+        output = adapter.dump_python(adapter.validate_python(value), mode="json")
+        return storable(output, f"The output of {self.agent.key}.{self.spec.name}")
 
     def input_schema(self) -> dict[str, Any]:
         """JSON Schema of the inputs."""
