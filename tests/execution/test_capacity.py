@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from dirigent import Context, Dirigent, Effect, Risk, action, agent
-from dirigent.domain.errors import NotFound, TransientError
+from dirigent.domain.errors import ActionFailed, NotFound, TransientError
 from dirigent.domain.workflow import Definition, Kind, Step
 
 
@@ -29,6 +29,11 @@ class Narrow:
     async def broken(self, ctx: Context) -> None:
         """Never reach the other side."""
         raise TransientError("no connection")
+
+    @action(risk=Risk.R0, effect=Effect.READ)
+    async def wrong(self, ctx: Context) -> None:
+        """Reach it, and be told no."""
+        raise ActionFailed("no such thing")
 
 
 async def crowd(number: int) -> int:
@@ -93,3 +98,28 @@ async def test_an_agent_that_keeps_failing_is_left_alone(tmp_path: Path) -> None
     async with Dirigent(tmp_path, agents=[Narrow]) as dirigent:
         codes = [(await dirigent.run(_one("broken"))).steps["s"].error for _ in range(6)]
     assert [failure.code for failure in codes if failure] == ["transient"] * 5 + ["circuit_open"]
+
+
+async def test_an_answer_that_is_an_error_closes_the_circuit(tmp_path: Path) -> None:
+    """Only failures in a row count: four, an answer, four more, and the circuit is still closed."""
+    async with Dirigent(tmp_path, agents=[Narrow]) as dirigent:
+        for name in ("broken",) * 4 + ("wrong",) + ("broken",) * 4:
+            await dirigent.run(_one(name))
+        last = (await dirigent.run(_one("broken"))).steps["s"].error
+    assert last is not None
+    assert last.code == "transient"
+
+
+async def test_an_observer_that_fails_stops_nobody(tmp_path: Path) -> None:
+    """The run ends, and the other observers are told."""
+    told: list[str] = []
+
+    def broken(execution_id: str, event: object) -> None:
+        raise ValueError("no")
+
+    async with Dirigent(tmp_path, agents=[Narrow]) as dirigent:
+        dirigent.observe(broken)
+        dirigent.observe(lambda execution_id, event: told.append(type(event).__name__))
+        reading = await dirigent.run(_one("work", parameters={"number": 1}))
+    assert reading.status == "completed"
+    assert told[-1] == "ExecutionCompleted"

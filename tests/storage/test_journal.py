@@ -11,7 +11,7 @@ from dirigent.domain.errors import Conflict, InvalidInput, StorageFailure
 from dirigent.domain.event import ExecutionStarted, Passport
 from dirigent.storage.sqlite import database as database_module
 from dirigent.storage.sqlite.journal import HEADS_MAX, SqliteJournal
-from tests.storage.journals import database, note
+from tests.storage.journals import database, note, opened
 
 
 async def test_a_closed_journal_opens_where_it_ended(tmp_path: Path) -> None:
@@ -49,6 +49,23 @@ async def test_what_is_waited_for_one_by_one_is_committed_one_by_one(tmp_path: P
         assert journal.durable == number + 1
     assert journal.commits == 20
     await journal.close()
+
+
+def test_a_journal_outlives_a_loop_that_did_not_wait(tmp_path: Path) -> None:
+    """What a loop handed in before it ended is stored, and the next loop goes on behind it."""
+    journal = SqliteJournal.open(tmp_path)
+
+    async def hand_in() -> None:
+        _ = journal.append("e", 0, [note(1)])
+
+    async def go_on() -> None:
+        await asyncio.wait_for(journal.append("e", 1, [note(2)]), timeout=30)
+        await journal.close()
+
+    asyncio.run(hand_in())
+    asyncio.run(go_on())
+    with opened(tmp_path) as again:
+        assert again.read("e") == [note(1), note(2)]
 
 
 async def test_a_batch_has_a_limit(tmp_path: Path) -> None:

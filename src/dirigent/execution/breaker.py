@@ -37,6 +37,12 @@ class Breakers:
         """Close the circuit."""
         self._circuits.pop((tenant, agent), None)
 
+    def broken_off(self, tenant: str, agent: str) -> None:
+        """A call ended without telling anything; another may probe."""
+        circuit = self._circuits.get((tenant, agent))
+        if circuit is not None:
+            circuit.probing = False
+
     def failed(self, tenant: str, agent: str, now_ms: int) -> None:
         """Count a transient failure; enough of them open the circuit."""
         circuit = self._circuits.setdefault((tenant, agent), Circuit())

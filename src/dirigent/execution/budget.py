@@ -45,10 +45,11 @@ class Budgets:
         return True
 
     def settle(self, root: str, reserved: float, spent: float) -> None:
-        """Turn a reservation into what was really spent."""
-        account = self._accounts[root]
-        account.reserved -= reserved
-        account.spent += spent
+        """Turn a reservation into what was really spent; a root that has ended meanwhile has no account."""
+        account = self._accounts.get(root)
+        if account is not None:
+            account.reserved -= reserved
+            account.spent += spent
 
     def account(self, root: str) -> Account:
         """The account of a root."""

@@ -168,6 +168,9 @@ class Dispatcher:
         try:
             async with asyncio.timeout(_timeout_s(request, action)):
                 outcome.output = await self._enter(request, action, arguments, ledger)
+        except asyncio.CancelledError:
+            self._breakers.broken_off(tenant, agent)
+            raise
         except Exception as error:  # whatever an agent raises becomes a recorded outcome
             outcome.failure = self._failed(request, action, error)
             outcome.unknown = outcome.failure is None
@@ -189,8 +192,11 @@ class Dispatcher:
     def _failed(self, request: Request, action: Action, error: Exception) -> Failure | None:
         """The failure an exception stands for; None where the effect may have happened all the same."""
         failure = failure_of(error)
+        tenant, agent = request.passport.tenant, action.agent.key
         if is_transient(failure):
-            self._breakers.failed(request.passport.tenant, action.agent.key, self._recorder.now())
+            self._breakers.failed(tenant, agent, self._recorder.now())
+        else:
+            self._breakers.succeeded(tenant, agent)
         known_not_done = isinstance(error, DirigentError) and not is_transient(failure)
         return failure if action.spec.effect.repeatable or known_not_done else None
 

@@ -261,11 +261,18 @@ class LocalRuntime:
             self.idle(live, error)
             return
         for event in events:
-            for observer in list(self._observers):
-                observer(live.execution_id, event)
+            self._tell(live.execution_id, event)
         if events and isinstance(events[-1], TERMINAL):
             self._ended(live, events[-1])
         self._live.touch(live.execution_id)
+
+    def _tell(self, execution_id: str, event: Event) -> None:
+        """An observer that fails is left out of account; the execution goes on."""
+        for observer in list(self._observers):
+            try:
+                observer(execution_id, event)
+            except Exception:
+                log.exception("observer.failed", execution=execution_id)
 
     def _ended(self, live: LiveExecution, last: Event) -> None:
         self._live.remove(live.execution_id)

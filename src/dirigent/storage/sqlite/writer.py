@@ -79,6 +79,7 @@ class Writer:
         self._anchor = anchor
         self._streams = streams
         self._open: Batch | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._under_way = 0
         self._queue: SimpleQueue[Batch | None] = SimpleQueue()
         self._wal_pages = 0
@@ -95,7 +96,9 @@ class Writer:
         occurrences: Sequence[Occurrence],
     ) -> Durable:
         """Put events into the batch that goes out next. Called on the event loop."""
-        batch = self._open or self._begin()
+        batch = self._open
+        if batch is None or batch.loop.is_closed():
+            batch = self._begin()
         batch.events += events
         batch.heads[head[0]] = head
         if payloads:
@@ -123,6 +126,9 @@ class Writer:
 
     def _begin(self) -> Batch:
         loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # nobody is told any more on the loop before; what it handed in goes first
+            self._send()
+            self._loop, self._under_way = loop, 0
         batch = self._open = Batch(loop)
         if not self._under_way:
             loop.call_soon(self._send_if_free)
