@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from dirigent.domain.domain_event import DomainEvent
 from dirigent.domain.event import Event, ExecutionStarted
 from dirigent.domain.policy import Autonomy, Decision, Subject
 from dirigent.domain.workflow import Definition
@@ -424,4 +425,32 @@ class Runtime(Protocol):
 
     def running(self) -> list[str]:
         """Ids of the executions in memory."""
+        ...
+
+
+class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to an event that was handed in: it is on stable storage at this position of the journal.
+
+    `duplicate` says that it was there before and nothing follows from handing it in again.
+    """
+
+    event_id: str
+    position: int
+    duplicate: bool = False
+
+
+@runtime_checkable
+class EventSink(Protocol):
+    """Takes in what happens in the business. Appended first, then matched to what waits for it.
+
+    An event is named by tenant, source and id. Handing in the same one again is acknowledged and
+    changes nothing; one of the same names with other content raises `Conflict`.
+    """
+
+    async def publish(self, event: DomainEvent) -> Acknowledged:
+        """Take in one event; returns when it is on stable storage."""
+        ...
+
+    async def publish_all(self, events: Sequence[DomainEvent]) -> list[Acknowledged]:
+        """Take in many, in their order and all or none; returns when they are on stable storage."""
         ...

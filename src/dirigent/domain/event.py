@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from dirigent.domain.domain_event import DomainEvent
 from dirigent.domain.policy import Finding
 
 
@@ -22,7 +23,8 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an execution carries through every call: whose it is and what it may do.
 
     `plan` is the approved envelope: the `agent.action` pairs it may call; empty means any.
-    `budget` is the most it and its children may spend; None means no bound of its own.
+    `budget` is the most it and its children may spend; None means no bound of its own. `cause` is the id
+    of the event that started it or one of its parents, `cause_depth` that event's depth.
     """
 
     tenant: str
@@ -33,6 +35,8 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     root: str = ""
     depth: int = 0
     correlation: str = ""
+    cause: str = ""
+    cause_depth: int = 0
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
@@ -261,6 +265,12 @@ class ActionRefused(Event, frozen=True, kw_only=True, tag=True):
     findings: tuple[Finding, ...] = ()
 
 
+class EventPublished(Event, frozen=True, kw_only=True, tag=True):
+    """Something happened in the business and was taken in; the stream holds all of one tenant."""
+
+    event: DomainEvent
+
+
 AnyEvent = (
     ExecutionStarted
     | DefinitionStored
@@ -284,6 +294,7 @@ AnyEvent = (
     | CallStarted
     | CallEnded
     | ActionRefused
+    | EventPublished
 )
 
 TERMINAL = (ExecutionCompleted, ExecutionFailed, ExecutionCancelled)

@@ -230,6 +230,8 @@ class LocalRuntime:
                 root=passport.root or live.execution_id,
                 depth=passport.depth + 1,
                 correlation=passport.correlation,
+                cause=passport.cause,
+                cause_depth=passport.cause_depth,
             ),
             trigger="parent",
             parent=live.execution_id,

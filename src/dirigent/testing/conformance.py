@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 import pytest
 
+from dirigent.domain.domain_event import DomainEvent
 from dirigent.domain.errors import Conflict, InvalidInput, StorageFailure
 from dirigent.domain.event import (
     ActionRefused,
@@ -25,6 +26,7 @@ from dirigent.domain.event import (
     ChildEnded,
     DefinitionStored,
     Event,
+    EventPublished,
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
@@ -95,6 +97,19 @@ EVERY_EVENT: tuple[Event, ...] = (
     ExecutionCancelled(at=18, reason="enough"),
     ExecutionCompleted(at=19, status="completed", output={"ok": True}),
     ExecutionFailed(at=20, status="failed", error=_FAILED),
+    EventPublished(
+        at=21,
+        event=DomainEvent(
+            id="evt-1",
+            source="crm",
+            type="campaign.content_requested",
+            tenant="t",
+            subject="brand/b-1",
+            depth=2,
+            extensions={"traceparent": "00-1"},
+            data={"topic": "ü", "n": [1, 2.5, None]},
+        ),
+    ),
 )
 
 
