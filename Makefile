@@ -23,8 +23,8 @@ check: $(READY)  ## Format, lint, types, import contracts, size ratchet
 	@echo "import contracts ..."; $(BIN)/lint-imports --no-logo
 	@echo "ratchet ..."; $(BIN)/python -m pytest -q tests/house
 
-bench: $(READY)  ## Measure, and print the figures
-	@$(BIN)/python -m benchmarks
+bench: $(READY)  ## Measure, and print the figures (FULL=1: also what takes long; ONLY="steps alone")
+	@$(BIN)/python -m benchmarks $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))
 
 serve: $(READY)  ## Start the HTTP server on 127.0.0.1:8080
 	@$(BIN)/dirigent serve

@@ -1,40 +1,67 @@
-"""Print every figure next to this machine's fsync rate."""
+"""The command: `python -m benchmarks`, `python -m benchmarks profile steps`."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import os
+import platform
+import sys
 import tempfile
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+import apsw
+import msgspec
 
-from benchmarks.engine import IN_FLIGHT, RUNS, STEPS, measure
-from benchmarks.machine import fsyncs_per_second
-from benchmarks.planning import planning_ms
+from benchmarks.figures import Figure, lines
+from benchmarks.profiling import WORKLOADS, profile
+from benchmarks.setting import LOOPS, Setting
+from benchmarks.subjects import SUBJECTS, measure_apart
+
+ROUNDS = 5
 
 
 def main() -> None:
     """Measure in a folder beside the checkout, so that the disk is the one that will be used."""
+    options = _options()
     with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as name:
-        folder = Path(name)
-        before = fsyncs_per_second(folder)
-        figures = asyncio.run(measure(folder / "engine"))
-        planning = asyncio.run(planning_ms(folder / "planning"))
-        after = fsyncs_per_second(folder)
-    table = Table("what", "figure", title=f"durable, every gate on; {RUNS} runs, {IN_FLIGHT} in flight")
-    table.add_row("fsyncs a second of this disk (before, after)", f"{before:,.0f}, {after:,.0f}")
-    table.add_row(f"steps a second, runs of {STEPS} pure steps", f"{figures.steps_per_second:,.0f}")
-    table.add_row("  as a multiple of the fsync rate", f"{figures.steps_per_second / before:.1f}")
-    table.add_row("events per commit (one fsync each)", f"{figures.events_per_commit:.1f}")
-    table.add_row(
-        "start until durable, p50 and p95", f"{figures.start_ms_p50:.2f} ms, {figures.start_ms_p95:.2f} ms"
+        if options.command == "profile":
+            profile(options.workload, Path(name), options.loop)
+        else:
+            asyncio.run(_measure(options, name))
+
+
+async def _measure(options: argparse.Namespace, folder: str) -> None:
+    setting = Setting(folder=folder, full=options.full, rounds=options.rounds, loop=options.loop)
+    shown = sys.stderr if options.json else sys.stdout
+    print(_machine(options.loop), file=shown)
+    found: dict[str, list[Figure]] = {}
+    for name in options.only or SUBJECTS:
+        found[name] = await measure_apart(name, setting)
+        print(f"\n{name}: {SUBJECTS[name]}", *lines(found[name]), sep="\n", file=shown, flush=True)
+    if options.json:
+        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+
+
+def _machine(loop: str) -> str:
+    return (
+        "Durable (WAL, synchronous=FULL), every gate on, one process. Medians; a share is of the bare loop.\n"
+        f"Python {platform.python_version()}, {loop}, SQLite {apsw.sqlite_lib_version()}, "
+        f"{os.cpu_count()} cores."
     )
-    table.add_row("one run alone, 1 pure step, p50", f"{figures.one_step_ms_p50:.2f} ms")
-    table.add_row(f"one run alone, {STEPS} pure steps, p50", f"{figures.five_steps_ms_p50:.2f} ms")
-    table.add_row("goal to checked plan, p50", f"{planning:.0f} ms")
-    table.add_row("resident memory, idle and after", f"{figures.idle_mb:.0f} MB, {figures.loaded_mb:.0f} MB")
-    Console().print(table)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--loop", choices=LOOPS, default="uvloop", help="event loop to measure on")
+    commands = parser.add_subparsers(dest="command")
+    profiler = commands.add_parser("profile", help="functions of a workload by their own time")
+    profiler.add_argument("workload", choices=WORKLOADS)
+    parser.add_argument("--only", nargs="+", choices=SUBJECTS, metavar="NAME", help=", ".join(SUBJECTS))
+    parser.add_argument("--full", action="store_true", help="also what takes long")
+    parser.add_argument("--json", action="store_true", help="figures as JSON on standard output")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds to take medians of")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
