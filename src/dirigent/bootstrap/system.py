@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dirigent import __version__
 from dirigent.agents.catalogue import catalogue
@@ -57,6 +57,8 @@ class Dirigent:
     ...     report = await dirigent.process_goal("Reactivate 50 dormant enterprise leads")
     """
 
+    journals: ClassVar[type[SqliteJournal]] = SqliteJournal
+
     def __init__(
         self,
         data_folder: str | Path | None = None,
@@ -102,7 +104,7 @@ class Dirigent:
     async def _open(self, folder: Path) -> None:
         self.records = SqliteRecords(folder / "records.db")
         self.memory = SqliteMemory(folder / "memory.db")
-        self.journal = SqliteJournal.open(folder)
+        self.journal = self.journals.open(folder)
         self.projections = SqliteProjections(folder)
         self.policy = RulePolicyGate(self._rules(), now_ms=self.clock.now_ms, safety=self._safety())
         gates = Gates(self.policy, self.records, self.allows_delivery)

@@ -93,17 +93,18 @@ class AnchorFile:
     def begin(self, anchor: Anchor) -> None:
         """Write both slots anew and wait until they are on stable storage."""
         self._journal, self._unvouched, self._sequence = anchor.journal, anchor.unvouched, anchor.sequence
-        os.ftruncate(self._file, _BYTES)
+        self._resize(_BYTES)
         for _ in range(2):
             self.write(anchor.position, anchor.digest, anchor.streams)
-        self._sync_with_folder()
+        self.sync()
+        self._sync_folder()
 
     def write(self, position: int, digest: bytes, streams: int) -> None:
         """Note where the journal ends now."""
         self._sequence += 1
         fields = (_MAGIC, self._journal, self._sequence, position, streams, self._unvouched, digest)
         slot = _SLOT.pack(*fields)
-        os.pwrite(self._file, slot + sha256(slot).digest(), self._sequence % 2 * _STRIDE)
+        self._put(slot + sha256(slot).digest(), self._sequence % 2 * _STRIDE)
         if time.monotonic() - self._synced_at > SYNC_SECONDS:
             self.sync()
 
@@ -128,8 +129,13 @@ class AnchorFile:
             number += 1
         kept.write_bytes(content)
 
-    def _sync_with_folder(self) -> None:
-        self.sync()
+    def _resize(self, length: int) -> None:
+        os.ftruncate(self._file, length)
+
+    def _put(self, content: bytes, offset: int) -> None:
+        os.pwrite(self._file, content, offset)
+
+    def _sync_folder(self) -> None:
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import apsw
 import msgspec
@@ -32,8 +32,12 @@ class SqliteJournal:
     """The port `Journal` over one SQLite file and one anchor file; made by `open`.
 
     Appends come from one event loop; reads may come from any thread. After the first error of the
-    disk nothing is accepted any more until the journal is opened anew.
+    disk nothing is accepted any more until the journal is opened anew. `anchors` and `writers` are what
+    it is put together from.
     """
+
+    anchors: ClassVar[type[AnchorFile]] = AnchorFile
+    writers: ClassVar[type[Writer]] = Writer
 
     def __init__(self, path: Path, writer: Writer, reader: Reader, opened: Opened) -> None:
         self._path = path
@@ -57,7 +61,7 @@ class SqliteJournal:
         check_sqlite_version()
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / DATABASE
-        anchor = AnchorFile(folder / ANCHOR)
+        anchor = cls.anchors(folder / ANCHOR)
         with ExitStack() as undo:
             undo.callback(anchor.close)
             try:
@@ -70,7 +74,7 @@ class SqliteJournal:
             except apsw.Error as error:
                 raise StorageFailure(f"{path} cannot be opened ({error}).", fix="Check the disk.") from error
             undo.pop_all()
-        writer = Writer(path, connection, anchor, opened.position, opened.streams)
+        writer = cls.writers(path, connection, anchor, opened.position, opened.streams)
         return cls(path, writer, reader, opened)
 
     @property

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
+from typing import ClassVar
 
 import apsw
 
@@ -68,6 +69,8 @@ class Writer:
     with it. `commits` counts transactions, `durable` is the last position on stable storage.
     """
 
+    checkpoint_pages: ClassVar[int] = CHECKPOINT_PAGES
+
     def __init__(
         self, path: Path, connection: apsw.Connection, anchor: AnchorFile, durable: int, streams: int
     ) -> None:
@@ -83,7 +86,7 @@ class Writer:
         self._under_way = 0
         self._queue: SimpleQueue[Batch | None] = SimpleQueue()
         self._wal_pages = 0
-        self._checkpoint_at = CHECKPOINT_PAGES
+        self._checkpoint_at = self.checkpoint_pages
         connection.set_wal_hook(self._wal_grew)
         self._thread = threading.Thread(target=self._run, name="dirigent-journal", daemon=True)
         self._thread.start()
@@ -195,11 +198,11 @@ class Writer:
 
     def _checkpoint(self) -> None:
         """Move the WAL into the database now and then; SQLite's own way would not tell of an error."""
-        if self._wal_pages < CHECKPOINT_PAGES:
-            self._checkpoint_at = CHECKPOINT_PAGES
+        if self._wal_pages < self.checkpoint_pages:
+            self._checkpoint_at = self.checkpoint_pages
         elif self._wal_pages >= self._checkpoint_at:
             self._connection.wal_checkpoint()
-            self._checkpoint_at = self._wal_pages + CHECKPOINT_PAGES
+            self._checkpoint_at = self._wal_pages + self.checkpoint_pages
 
 
 def _failure(path: Path, error: Exception) -> StorageFailure:
