@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -17,10 +18,17 @@ class Kind(enum.StrEnum):
     AGENT = "agent"
     VALIDATION = "validation"
     CONDITION = "condition"
+    SWITCH = "switch"
     TRANSFORM = "transform"
     APPROVAL = "approval"
     WAIT = "wait"
     SUBWORKFLOW = "subworkflow"
+    PARALLEL = "parallel"
+    LOOP = "loop"
+    FOREACH = "foreach"
+
+
+BLOCKS = frozenset({Kind.PARALLEL, Kind.LOOP, Kind.FOREACH})
 
 
 class FlowType(enum.StrEnum):
@@ -47,6 +55,35 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     jitter: float = 0.1
 
 
+class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One way out of a `switch`: taken where `when` holds, or where the step's `on` gives `value`."""
+
+    to: str
+    when: str = ""
+    value: Any = None
+
+
+class Fallback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What takes the place of a step's result after its last attempt: another action, or a value.
+
+    Without an action `value` is the output; it and `parameters` may hold expressions.
+    """
+
+    agent: str = ""
+    action: str = ""
+    parameters: dict[str, Any] = {}
+    value: Any = None
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A way from one step to another. `on` is success, error, true or false."""
+
+    source: str
+    target: str
+    condition: str = ""
+    on: str = ""
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One node of a definition.
 
@@ -55,6 +92,15 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     with `continue` a failure counts as an empty output and the run ends partially completed.
     `ends_as` is the status a failure of this step gives the run. `workflow` names a workflow or is an
     expression that gives a definition.
+
+    `join` is how many taken ways in begin the step; 0 means that all of them must be decided. With
+    `cancel_rest` what still runs and leads only here is then cancelled. A `switch` takes the first of
+    `cases` that holds (compared with what `on` gives, where that is said), else `default`. A block
+    (`parallel`, `loop`, `foreach`) holds `steps` of its own with their `connections`, or `branches`, each
+    a sequence. A `loop` repeats them while `repeat_while` holds, until `until` holds, at most
+    `max_iterations` times; `until` of a `wait` gives the time to wait for. `fallback` takes the place of
+    the result after the last attempt, else `fallback_step` is where a failure leads. `output` makes the
+    step's output from what its action gave, named `result`.
     """
 
     id: str
@@ -72,19 +118,32 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ends_as: str = "failed"
     workflow: str = ""
     wait_ms: int = 0
-
-
-class Connection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A way from one step to another. `on` is success, error, true or false."""
-
-    source: str
-    target: str
-    condition: str = ""
+    until: str = ""
+    join: int = 0
+    cancel_rest: bool = False
+    fallback: Fallback | None = None
+    fallback_step: str = ""
+    output: Any = None
     on: str = ""
+    cases: tuple[Case, ...] = ()
+    default: str = ""
+    repeat_while: str = ""
+    max_iterations: int = 0
+    steps: tuple[Step, ...] = ()
+    branches: tuple[tuple[Step, ...], ...] = ()
+    connections: tuple[Connection, ...] = ()
+
+    @property
+    def inner(self) -> tuple[Step, ...]:
+        """The steps inside a block, in the order in which they are written."""
+        return self.steps or tuple(step for branch in self.branches for step in branch)
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
-    """A whole workflow. `output` maps names to expressions; empty gives the last steps' outputs."""
+    """A whole workflow. `output` maps names to expressions; empty gives the last steps' outputs.
+
+    `timeout_ms` bounds a whole run; 0 means no bound.
+    """
 
     name: str
     type: FlowType = FlowType.SEQUENTIAL
@@ -93,11 +152,22 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     connections: tuple[Connection, ...] = ()
     triggers: tuple[dict[str, Any], ...] = ()
     output: dict[str, Any] = {}
+    timeout_ms: int = 0
+
+    def every_step(self) -> Iterator[Step]:
+        """All steps, those inside blocks included, each block before what it holds."""
+        return _walk(self.steps)
 
     @functools.cached_property
     def content_hash(self) -> str:
         """SHA-256 over everything it says beyond the defaults; names this version for ever."""
         return digest_of(_said(self))
+
+
+def _walk(steps: tuple[Step, ...]) -> Iterator[Step]:
+    for step in steps:
+        yield step
+        yield from _walk(step.inner)
 
 
 def _said(value: Any) -> Any:

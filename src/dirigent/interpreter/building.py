@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dirigent.domain.errors import ExpressionError
-from dirigent.domain.workflow import Connection, FlowType, Kind, Retry, Step
+from dirigent.domain.workflow import BLOCKS, Connection, FlowType, Kind, Retry, Step
 from dirigent.interpreter.durations import read_duration
 from dirigent.interpreter.expression import parse_expression
 from dirigent.interpreter.operators import read_condition
@@ -24,7 +24,8 @@ FLOW_TYPES = {kind.value: kind for kind in FlowType} | dict.fromkeys(
     ("event-driven", "event"), FlowType.EVENT_DRIVEN
 )
 
-_KINDS = {kind.value: kind for kind in Kind}
+_NOT_READ = BLOCKS | {Kind.SWITCH}
+_KINDS = {kind.value: kind for kind in Kind if kind not in _NOT_READ}
 _KEYS: dict[Kind, frozenset[str]] = {
     Kind.AGENT: frozenset(
         {"agent_type", "agent", "action", "parameters", "foreach", "max_parallel", "timeout", "retry_policy"}
