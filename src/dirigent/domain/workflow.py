@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from dirigent.domain.canonical import digest_of
+from dirigent.domain.trigger import Trigger
 
 
 class Kind(enum.StrEnum):
@@ -150,7 +151,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     description: str = ""
     steps: tuple[Step, ...] = ()
     connections: tuple[Connection, ...] = ()
-    triggers: tuple[dict[str, Any], ...] = ()
+    triggers: tuple[Trigger, ...] = ()
     output: dict[str, Any] = {}
     timeout_ms: int = 0
 
@@ -161,7 +162,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     @functools.cached_property
     def content_hash(self) -> str:
         """SHA-256 over everything it says beyond the defaults; names this version for ever."""
-        return digest_of(_said(self))
+        return digest_of(said(self))
 
 
 def _walk(steps: tuple[Step, ...]) -> Iterator[Step]:
@@ -170,17 +171,19 @@ def _walk(steps: tuple[Step, ...]) -> Iterator[Step]:
         yield from _walk(step.inner)
 
 
-def _said(value: Any) -> Any:
+def said(value: Any) -> Any:
     """The fields that differ from their defaults, by value: equal definitions have equal hashes.
 
     The encoder omits defaults by identity, so that 2.0 as written and 2.0 as the default would differ.
     """
     if isinstance(value, tuple):
-        return [_said(item) for item in value]
+        return [said(item) for item in value]
     if not isinstance(value, msgspec.Struct):
         return value
+    config = value.__struct_config__
+    named = {config.tag_field: config.tag} if config.tag_field else {}
     fields = {name: (getattr(value, name), default) for name, default in _defaults(type(value)).items()}
-    return {name: _said(said) for name, (said, default) in fields.items() if said != default}
+    return named | {name: said(own) for name, (own, default) in fields.items() if own != default}
 
 
 @functools.cache

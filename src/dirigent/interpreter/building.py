@@ -61,12 +61,16 @@ _AGENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,199}")
 
 @dataclass(frozen=True)
 class Use:
-    """An expression and where it stands. `need` is condition, list or value."""
+    """An expression and where it stands. `need` is condition, list or value.
+
+    `only` are the names it may read, where those are few.
+    """
 
     source: str
     path: Path
     need: str = "value"
     of_item: bool = False
+    only: frozenset[str] | None = None
 
 
 @dataclass
@@ -104,8 +108,8 @@ def build_step(data: Any, path: Path, parts: Parts) -> None:
         max_parallel=written.max_parallel,
         timeout_ms=_timeout(written, kind, path, findings),
         retry=_retry(written.retry_policy, (*path, "retry_policy"), findings),
-        on_error=_word(written.on_error, ("fail", "continue"), (*path, "on_error"), findings),
-        ends_as=_word(written.ends_as, ("failed", "blocked", "rejected"), (*path, "ends_as"), findings),
+        on_error=read_word(written.on_error, ("fail", "continue"), (*path, "on_error"), findings),
+        ends_as=read_word(written.ends_as, ("failed", "blocked", "rejected"), (*path, "ends_as"), findings),
         workflow=_workflow(written, path, parts),
         wait_ms=_duration(written.duration, (*path, "duration"), findings),
     )
@@ -120,7 +124,7 @@ def build_connection(data: Any, path: Path, parts: Parts) -> None:
         need(key, data, path, findings)
     on = str(written.on).lower() if isinstance(written.on, bool) else written.on
     if on:
-        _word(on, ("success", "error", "true", "false"), (*path, "on"), findings)
+        read_word(on, ("success", "error", "true", "false"), (*path, "on"), findings)
     if on in ("error", "true", "false") and written.condition:
         message = f"a connection on {on} has a condition as well"
         fix = "remove one of the two"
@@ -139,10 +143,17 @@ def need(key: str, data: Any, path: Path, findings: Findings, example: str = "")
         findings.add("WF007", path, f"{key} is missing", expected=key, fix=fix)
 
 
-def collect_holes(value: Any, path: Path, parts: Parts, *, of_item: bool = False) -> None:
-    """Gather the expressions inside parameters or outputs."""
+def collect_holes(
+    value: Any,
+    path: Path,
+    parts: Parts,
+    *,
+    of_item: bool = False,
+    only: frozenset[str] | None = None,
+) -> None:
+    """Gather the expressions inside parameters, inputs or outputs."""
     for here, text in _texts(value, path):
-        parts.uses += [Use(source, here, of_item=of_item) for source in expressions_in(text)]
+        parts.uses += [Use(source, here, of_item=of_item, only=only) for source in expressions_in(text)]
         if has_open_hole(text):
             message, expected = "${ without its }", "${ expression }"
             fix = "close it; braces inside may be nested once"
@@ -166,7 +177,7 @@ def _kind(written: WrittenStep, data: Any, path: Path, findings: Findings) -> Ki
     need("type", data, path, findings)
     if not written.type:
         return None
-    _word(written.type, tuple(_KINDS), (*path, "type"), findings)
+    read_word(written.type, tuple(_KINDS), (*path, "type"), findings)
     return _KINDS.get(written.type)
 
 
@@ -210,7 +221,8 @@ def _check_name(name: str, key: str, grammar: re.Pattern[str], path: Path, findi
     findings.add("WF011", path, f"{key} is {shown(name)}", expected=expected, fix=fix)
 
 
-def _word(word: str, known: Collection[str], path: Path, findings: Findings) -> str:
+def read_word(word: str, known: Collection[str], path: Path, findings: Findings) -> str:
+    """The word itself; noted where it is none of those known."""
     if word not in known:
         near = findings.near(word, known)
         fix = f"did you mean {near}?" if near else f"write {next(iter(known))} or another of these"
@@ -221,7 +233,7 @@ def _word(word: str, known: Collection[str], path: Path, findings: Findings) -> 
 
 def read_flow_type(word: str, path: Path, findings: Findings) -> FlowType:
     """The type of a workflow; `event-driven` and `event` are other spellings of `event_driven`."""
-    _word(word, FLOW_TYPES, path, findings)
+    read_word(word, FLOW_TYPES, path, findings)
     return FLOW_TYPES.get(word, FlowType.SEQUENTIAL)
 
 

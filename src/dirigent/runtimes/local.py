@@ -29,7 +29,7 @@ from dirigent.execution.dispatcher import Dispatcher
 from dirigent.execution.failures import failure_of
 from dirigent.execution.request import Request
 from dirigent.interpreter.graph import Graph, build_graph
-from dirigent.interpreter.loading import definition_from, definition_to_dict
+from dirigent.interpreter.loading import definition_from, definition_to_dict, stored_definition
 from dirigent.interpreter.machine import Machine
 from dirigent.ports import Clock, Journal, Projections
 from dirigent.runtimes.families import Families
@@ -202,7 +202,7 @@ class LocalRuntime:
         data = self._projections.definition(content_hash)
         if data is None:
             raise NotFound(f"The definition {content_hash[:12]} is not stored.", code="definition_not_found")
-        return definition_from(data)
+        return stored_definition(data)
 
     def _definition_of(self, command: StartChild) -> Definition:
         if command.definition is not None:
