@@ -67,7 +67,7 @@ def test_every_type_of_the_specification_loads(number) -> None:
     written = yaml.safe_load(TYPES)["workflows"][number]
     definition = definition_from({"workflow": written["workflow"]})
     assert definition.type == ["sequential", "parallel", "conditional", "event_driven", "hybrid"][number]
-    assert build_graph(definition).roots
+    assert build_graph(definition).bodies[""].roots
 
 
 @pytest.mark.parametrize(

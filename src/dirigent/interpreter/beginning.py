@@ -177,7 +177,7 @@ def _begin_subworkflow(turn: Turn, step: str) -> None:
 def _fan_out(turn: Turn, step: str) -> None:
     node = turn.node_of(step)
     assert node.foreach is not None, "only foreach steps fan out"
-    items = node.foreach.evaluate(turn.scope(node.foreach.names))
+    items = node.foreach.evaluate(turn.scope(node.foreach.names, step=step))
     if not isinstance(items, list):
         raise ExpressionError(f"foreach of {step} gave {type(items).__name__}.", fix="It must give a list.")
     if len(items) > FANOUT_MAX:
