@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from dirigent.domain.domain_event import DomainEvent
-from dirigent.domain.event import Event, ExecutionStarted
+from dirigent.domain.event import Event, ExecutionStarted, SignalReceived
 from dirigent.domain.policy import Autonomy, Decision, Subject
 from dirigent.domain.workflow import Definition
 
@@ -112,6 +112,17 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
     comment: str = ""
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """One step that waits for a signal. `event` is its name or a pattern of names (`domain.patterns`)."""
+
+    execution_id: str
+    tenant: str
+    step: str
+    event: str
+    since: int
+    expires_at: int | None = None
+
+
 @runtime_checkable
 class Projections(Protocol):
     """Readings of the journal for lists and look-ups. They can be dropped and rebuilt."""
@@ -143,6 +154,12 @@ class Projections(Protocol):
 
     def approval(self, approval_id: str) -> ApprovalRow | None:
         """One approval, or None."""
+        ...
+
+    def waiting(
+        self, tenant: str | None = None, *, event: str | None = None, execution: str | None = None
+    ) -> list[Waiting]:
+        """Steps that wait for a signal, longest first: for one of this very name, or of one execution."""
         ...
 
     def definition(self, content_hash: str) -> dict[str, Any] | None:
@@ -412,7 +429,17 @@ class Runtime(Protocol):
         ...
 
     async def deliver(self, execution_id: str, event: Event) -> None:
-        """Hand an event from outside to a running execution; returns when it is durable."""
+        """Hand an event from outside to a running execution; returns when it is durable.
+
+        A signal that was received before changes nothing; raises `SignalRefused` for one that is not taken.
+        """
+        ...
+
+    async def offer(self, execution_id: str, signal: SignalReceived) -> bool:
+        """Hand over a signal where a step waits for one like it, and tell whether one did.
+
+        Returns when it is durable; nothing is kept where nobody waits.
+        """
         ...
 
     async def rest(self, execution_id: str) -> None:

@@ -511,6 +511,21 @@ MISTAKES = {
         31,
         "write input.a, or steps.<id>.a",
     ),
+    "event with a space": (
+        one_step("type: wait_for_event", "event: order paid"),
+        "WF040",
+        5,
+        12,
+        "write order.paid",
+    ),
+    "wait for nothing": (one_step("type: wait_for_event"), "WF007", 3, 5, "add event: order.paid"),
+    "filter of a number": (
+        one_step("type: wait_for_event", "event: go", "filter: 1 + 1"),
+        "WF018",
+        6,
+        13,
+        "compare it with something",
+    ),
     "connection from nowhere": (TWO + "- {from: be, to: a}\n", "WF016", 6, 10, "did you mean bee?"),
     "connection to nowhere": (
         TWO + "- {from: a, to: zzzzzz}\n",

@@ -103,6 +103,8 @@ def test_every_key_survives_the_way_to_data_and_back() -> None:
             {"id": "c", "type": "approval", "parameters": {"reason": "r"}, "timeout": "2d"},
             {"id": "d", "type": "wait", "duration": "36h"},
             {"id": "e", "type": "subworkflow", "workflow": "${ steps.a.plan }", "parameters": {"x": 1}},
+            {"id": "g", "type": "wait_for_event", "event": "order.*", "filter": "${ event.data.n > 1 }",
+             "timeout": "2h"},
             {"id": "f", "type": "transform", "parameters": {"y": "${steps['a'].z}"}},
             connections=[{"from": "b", "to": "c", "on": "false"},
                          {"from": "d", "to": "e", "condition": "${x} "}],

@@ -23,6 +23,7 @@ class Kind(enum.StrEnum):
     TRANSFORM = "transform"
     APPROVAL = "approval"
     WAIT = "wait"
+    WAIT_FOR_EVENT = "wait_for_event"
     SUBWORKFLOW = "subworkflow"
     PARALLEL = "parallel"
     LOOP = "loop"
@@ -92,7 +93,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     step then runs once per item, at most `max_parallel` at once. `on_error` is `fail` or `continue`:
     with `continue` a failure counts as an empty output and the run ends partially completed.
     `ends_as` is the status a failure of this step gives the run. `workflow` names a workflow or is an
-    expression that gives a definition.
+    expression that gives a definition. `event` is the name, or the pattern, of the signal that is waited
+    for, and `filter` a condition on it.
 
     `join` is how many taken ways in begin the step; 0 means that all of them must be decided. With
     `cancel_rest` what still runs and leads only here is then cancelled. A `switch` takes the first of
@@ -125,6 +127,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fallback: Fallback | None = None
     fallback_step: str = ""
     output: Any = None
+    event: str = ""
+    filter: str = ""
     on: str = ""
     cases: tuple[Case, ...] = ()
     default: str = ""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dirigent.domain.errors import ExpressionError
+from dirigent.domain.patterns import is_pattern
 from dirigent.domain.workflow import BLOCKS, Connection, FlowType, Kind, Retry, Step
 from dirigent.interpreter.durations import read_duration
 from dirigent.interpreter.expression import parse_expression
@@ -35,6 +36,7 @@ _KEYS: dict[Kind, frozenset[str]] = {
     Kind.TRANSFORM: frozenset({"parameters"}),
     Kind.APPROVAL: frozenset({"parameters", "timeout"}),
     Kind.WAIT: frozenset({"duration"}),
+    Kind.WAIT_FOR_EVENT: frozenset({"event", "filter", "timeout"}),
     Kind.SUBWORKFLOW: frozenset({"workflow", "parameters"}),
 }
 _KEYS_OF_ALL = frozenset({"id", "type", "when", "conditions", "on_error", "ends_as"})
@@ -42,6 +44,7 @@ _NEEDED: dict[Kind, tuple[str, ...]] = {
     Kind.AGENT: ("agent_type", "action"),
     Kind.CONDITION: ("conditions",),
     Kind.WAIT: ("duration",),
+    Kind.WAIT_FOR_EVENT: ("event",),
     Kind.SUBWORKFLOW: ("workflow",),
 }
 _EXAMPLES = {
@@ -49,6 +52,7 @@ _EXAMPLES = {
     "action": "action: send_notification",
     "conditions": "conditions: ['quality_score >= 75']",
     "duration": "duration: 5m",
+    "event": "event: order.paid",
     "workflow": "workflow: <its name>",
     "id": "id: <a name>",
     "type": "type: agent",
@@ -112,6 +116,8 @@ def build_step(data: Any, path: Path, parts: Parts) -> None:
         ends_as=read_word(written.ends_as, ("failed", "blocked", "rejected"), (*path, "ends_as"), findings),
         workflow=_workflow(written, path, parts),
         wait_ms=_duration(written.duration, (*path, "duration"), findings),
+        event=read_event(written.event, (*path, "event"), parts),
+        filter=_filter(written, path, parts),
     )
     parts.steps.append((path, step))
 
@@ -287,6 +293,25 @@ def _workflow(written: WrittenStep, path: Path, parts: Parts) -> str:
     else:
         parts.uses.append(Use(as_expression(text), here))
     return text
+
+
+def read_event(name: str, path: Path, parts: Parts) -> str:
+    """The name of an event or a signal; it may be a pattern, and hold expressions."""
+    collect_holes(name, path, parts)
+    if name and "${" not in name and not is_pattern(name):
+        expected = "parts of letters, digits, _ and -, joined by dots; * stands for a part"
+        meant = re.sub(r"[^A-Za-z0-9_*:/-]+", ".", name).strip(".") or "order.paid"
+        message = f"{path[-1]} is {shown(name)}"
+        fix = f"write {meant if is_pattern(meant) else 'order.paid'}"
+        parts.findings.add("WF040", path, message, expected=expected, fix=fix)
+    return name
+
+
+def _filter(written: WrittenStep, path: Path, parts: Parts) -> str:
+    source = as_expression(written.filter)
+    if source:
+        parts.uses.append(Use(source, (*path, "filter"), "condition"))
+    return source
 
 
 def _timeout(written: WrittenStep, kind: Kind | None, path: Path, findings: Findings) -> int:

@@ -33,6 +33,8 @@ class Node:
     conditions: tuple[Expression, ...]
     foreach: Expression | None
     workflow: Expression | None
+    event: Render
+    filter: Expression | None
     parameters: Render
     names: frozenset[str]
 
@@ -178,8 +180,10 @@ def _node(step: Step, block: str, outgoing: list[Edge], incoming: int) -> Node:
         conditions=tuple(parse_expression(as_expression(text)) for text in step.conditions),
         foreach=parse_expression(as_expression(step.foreach)) if step.foreach else None,
         workflow=_workflow_expression(step),
+        event=compile_template(step.event),
+        filter=parse_expression(as_expression(step.filter)) if step.filter else None,
         parameters=compile_template(step.parameters),
-        names=_names([*expressions_in(step.parameters), *map(as_expression, step.conditions)])
+        names=_names([*expressions_in([step.parameters, step.event]), *map(as_expression, step.conditions)])
         | frozenset(_required_fields(step)),
     )
 

@@ -166,6 +166,8 @@ def _written_step(step: Step) -> dict[str, Any]:
         "ends_as": step.ends_as if step.ends_as != usual.ends_as else None,
         "workflow": step.workflow,
         "duration": written_duration(step.wait_ms) if step.wait_ms else None,
+        "event": step.event,
+        "filter": step.filter,
     }
     return {key: value for key, value in written.items() if value}
 

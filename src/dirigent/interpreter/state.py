@@ -9,7 +9,7 @@ import msgspec
 
 from dirigent.domain.canonical import digest_of, plain
 from dirigent.domain.command import Command
-from dirigent.domain.event import CallEnded, CallStarted, Failure, Passport
+from dirigent.domain.event import CallEnded, CallStarted, Failure, Passport, SignalReceived
 from dirigent.domain.ids import item_step
 from dirigent.interpreter.graph import Body, Graph, Node
 
@@ -89,6 +89,20 @@ def _whole() -> dict[str, RegionState]:
     return {"": RegionState()}
 
 
+class Signals(msgspec.Struct, kw_only=True):
+    """What was told from outside, and who waits for it.
+
+    `awaited` holds the name or pattern by step, in the order in which they began to wait; `kept` what
+    nobody has taken yet; `taken` what a step is about to end with; `seen` a digest by the id of every
+    signal there ever was.
+    """
+
+    awaited: dict[str, str] = msgspec.field(default_factory=dict)
+    kept: list[SignalReceived] = msgspec.field(default_factory=list)
+    taken: dict[str, SignalReceived] = msgspec.field(default_factory=dict)
+    seen: dict[str, str] = msgspec.field(default_factory=dict)
+
+
 class State(msgspec.Struct, kw_only=True):
     """The state of one execution.
 
@@ -112,6 +126,7 @@ class State(msgspec.Struct, kw_only=True):
     regions: dict[str, RegionState] = msgspec.field(default_factory=_whole)
     fans: dict[str, FanState] = msgspec.field(default_factory=dict)
     calls: dict[str, CallStarted | CallEnded] = msgspec.field(default_factory=dict)
+    signals: Signals = msgspec.field(default_factory=Signals)
     outstanding: dict[str, Command] = msgspec.field(default_factory=dict)
     paused: bool = False
     held: list[str] = msgspec.field(default_factory=list)

@@ -85,6 +85,8 @@ class WrittenStep(Written):
     ends_as: str = "failed"
     workflow: str = Field(default="", min_length=1)
     duration: Any = None
+    event: str = Field(default="", min_length=1)
+    filter: str = Field(default="", min_length=1)
 
 
 class WrittenRetry(Written):

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from dirigent.domain.command import Command, InvokeAction, RecordEvent, StartChild, StartTimer
 from dirigent.domain.errors import IllegalTransition
-from dirigent.domain.event import CallEnded, CallStarted, Event, TimerFired
+from dirigent.domain.event import CallEnded, CallStarted, Event, SignalReceived, TimerFired
 from dirigent.execution.request import Request
 from dirigent.interpreter.machine import Machine
 from dirigent.ports import Clock, Journal
@@ -48,6 +48,7 @@ class LiveExecution:
         self.execution_id = execution_id
         self.machine = machine
         self.undurable = 0
+        self.durable: Awaitable[None] = _done()
         self._host = host
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: dict[str, Callable[[], None]] = {}
@@ -71,13 +72,24 @@ class LiveExecution:
             if not self.machine.state.ended:
                 raise
             return _done()
-        durable = self._host.journal.append(self.execution_id, before, events)
+        self.durable = durable = self._host.journal.append(self.execution_id, before, events)
         self._host.appended(self, events, durable)
         if self.machine.state.ended:
             self.stop()
         else:
             self.obey(commands, durable)
         return durable
+
+    async def receive(self, signal: SignalReceived, *, keep: bool) -> bool:
+        """Take in a signal once; without `keep` only where a step waits for it. Tells whether it is there.
+
+        Returns when it is on stable storage, also where an earlier call brought it.
+        """
+        known = self.machine.knows(signal)
+        if not (known or keep or self.machine.awaits(signal)):
+            return False
+        await (self.durable if known else self.record(signal))
+        return True
 
     def note(self, event: Event) -> None:
         """As `record`, for those who need not wait."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from dirigent.domain.command import StartChild
+from dirigent.domain.command import AwaitSignal, StartChild
 from dirigent.domain.errors import Conflict, DirigentError, JournalDamaged, NotFound
 from dirigent.domain.event import (
     TERMINAL,
@@ -22,6 +22,7 @@ from dirigent.domain.event import (
     ExecutionResumed,
     ExecutionStarted,
     Passport,
+    SignalReceived,
     StepFailed,
 )
 from dirigent.domain.workflow import Definition, Kind
@@ -37,6 +38,7 @@ from dirigent.runtimes.live import LiveExecution
 
 log = structlog.get_logger("dirigent.runtime")
 
+PATIENT = ("timer:approval:", "timer:signal:")
 FAMILY_EVENTS = (CancelRequested, ExecutionPaused, ExecutionResumed)
 
 Observer = Callable[[str, Event], None]
@@ -98,13 +100,21 @@ class LocalRuntime:
         live = self._live.get(execution_id)
         if live is None:
             raise self._absent(execution_id)
+        if isinstance(event, SignalReceived):
+            await live.receive(event, keep=True)
+            return
         durable = live.record(event)
         if isinstance(event, FAMILY_EVENTS):
             self._tell_children(live, event)
         await durable
 
+    async def offer(self, execution_id: str, signal: SignalReceived) -> bool:
+        """Hand over a signal where a step waits for one like it; tells whether one did."""
+        live = self._live.get(execution_id)
+        return live is not None and await live.receive(signal, keep=False)
+
     async def rest(self, execution_id: str) -> None:
-        """Return when the execution has ended, or waits for a person and nothing else moves."""
+        """Return when the execution has ended, or waits for a person or a signal and nothing else moves."""
         while self._failure is None and self._moves(execution_id):
             await self._live.changed(execution_id)
         if self._failure is not None:
@@ -308,9 +318,9 @@ class LocalRuntime:
 
 
 def _pending(live: LiveExecution) -> bool:
-    """Whether something other than a person or a child is waited for."""
+    """Whether something other than a person, a signal or a child is waited for."""
     return any(
-        not (name.startswith("timer:approval:") or isinstance(command, StartChild))
+        not (name.startswith(PATIENT) or isinstance(command, StartChild | AwaitSignal))
         for name, command in live.machine.state.outstanding.items()
     )
 

@@ -21,6 +21,8 @@ from dirigent.domain.event import (
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
+    SignalAwaited,
+    WaitEnded,
 )
 from dirigent.storage.sqlite.codec import decode, encode, restore
 from dirigent.storage.sqlite.database import PROJECTIONS_MARK, SQL
@@ -129,6 +131,7 @@ def _cancelled(connection: apsw.Connection, _: int, stream: str, event: Executio
 def _end(connection: apsw.Connection, stream: str, status: str, at: int) -> None:
     connection.execute(FOLDS["execution_ended"], (status, at, stream))
     connection.execute(FOLDS["close_approvals"], (at, stream))
+    connection.execute(FOLDS["waits_ended"], (stream,))
 
 
 def _requested(connection: apsw.Connection, position: int, stream: str, event: ApprovalRequested) -> None:
@@ -140,6 +143,15 @@ def _requested(connection: apsw.Connection, position: int, stream: str, event: A
 def _decided(connection: apsw.Connection, _: int, stream: str, event: ApprovalDecided) -> None:
     values = (event.decision, event.actor, event.at, event.comment, event.approval_id, stream)
     connection.execute(FOLDS["approval_decided"], values)
+
+
+def _awaited(connection: apsw.Connection, position: int, stream: str, event: SignalAwaited) -> None:
+    values = {name: getattr(event, name) for name in ("step", "event", "at", "expires_at")}
+    connection.execute(FOLDS["signal_awaited"], values | {"position": position, "stream": stream})
+
+
+def _wait_ended(connection: apsw.Connection, _: int, stream: str, event: WaitEnded) -> None:
+    connection.execute(FOLDS["wait_ended"], (stream, event.step))
 
 
 _REQUEST = (
@@ -165,4 +177,6 @@ PROJECTED: dict[type[Event], Callable[[apsw.Connection, int, str, Any], None]] =
     ExecutionCancelled: _cancelled,
     ApprovalRequested: _requested,
     ApprovalDecided: _decided,
+    SignalAwaited: _awaited,
+    WaitEnded: _wait_ended,
 }

@@ -41,15 +41,32 @@ CREATE TABLE approvals (
 CREATE INDEX approvals_by_execution ON approvals (execution_id);
 CREATE INDEX approvals_open ON approvals (execution_id) WHERE state = 'open';
 
+CREATE TABLE waiting (
+    position     INTEGER PRIMARY KEY,
+    execution_id TEXT NOT NULL,
+    tenant       TEXT NOT NULL,
+    step         TEXT NOT NULL,
+    event        TEXT NOT NULL,
+    since        INTEGER NOT NULL,
+    expires_at   INTEGER,
+    UNIQUE (execution_id, step)
+) STRICT;
+CREATE INDEX waiting_by_event ON waiting (tenant, event);
+CREATE INDEX waiting_by_pattern ON waiting (tenant) WHERE instr(event, '*');
+
 -- name: every_row_of_executions
 SELECT * FROM executions NOT INDEXED ORDER BY position
 
 -- name: every_row_of_approvals
 SELECT * FROM approvals NOT INDEXED ORDER BY position
 
+-- name: every_row_of_waiting
+SELECT * FROM waiting NOT INDEXED ORDER BY position
+
 -- name: drop
 DROP TABLE IF EXISTS executions;
-DROP TABLE IF EXISTS approvals
+DROP TABLE IF EXISTS approvals;
+DROP TABLE IF EXISTS waiting
 
 -- name: execution_started
 INSERT INTO executions (position, execution_id, tenant, workflow, status, trigger, parent, started_at, summary)
@@ -86,6 +103,20 @@ ON CONFLICT DO NOTHING
 -- name: approval_decided
 UPDATE approvals SET state = ?, decided_by = ?, decided_at = ?, comment = ?
 WHERE approval_id = ? AND execution_id = ? AND state = 'open'
+
+-- name: signal_awaited
+INSERT INTO waiting (position, execution_id, tenant, step, event, since, expires_at)
+VALUES (
+    :position, :stream, coalesce((SELECT tenant FROM executions WHERE execution_id = :stream), ''),
+    :step, :event, :at, nullif(:expires_at, 0)
+)
+ON CONFLICT DO NOTHING
+
+-- name: wait_ended
+DELETE FROM waiting WHERE execution_id = ? AND step = ?
+
+-- name: waits_ended
+DELETE FROM waiting WHERE execution_id = ?
 
 -- name: executions
 -- An execution waits for a person when it, or one that it started, has an open approval. The ids of all that an
@@ -155,3 +186,23 @@ state = :state
 
 -- name: of_execution
 (execution_id = :execution OR (execution_id > :execution || '/' AND execution_id < :execution || '0'))
+
+-- name: waiting
+SELECT execution_id, tenant, step, event, since, expires_at, position
+FROM waiting
+WHERE {where}
+ORDER BY position
+
+-- name: waiting_for
+-- Those that wait for the name itself, and every pattern; whether a pattern means the name is for the caller to say.
+SELECT execution_id, tenant, step, event, since, expires_at, position
+FROM waiting
+WHERE {where} AND event = :event AND NOT instr(event, '*')
+UNION ALL
+SELECT execution_id, tenant, step, event, since, expires_at, position
+FROM waiting
+WHERE {where} AND instr(event, '*')
+ORDER BY position
+
+-- name: in_execution
+execution_id = :execution
