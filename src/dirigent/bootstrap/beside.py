@@ -71,6 +71,10 @@ class _StoredJournal:
         self._folder = folder
         self._reader = reader
 
+    @property
+    def position(self) -> int:
+        return self._reader.position()
+
     def append(self, stream: str, expected_version: int, events: Sequence[Event]) -> Awaitable[None]:
         raise Conflict(f"The journal is open for reading; {stream!r} cannot be written.")
 

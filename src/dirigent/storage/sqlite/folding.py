@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 import apsw
 import msgspec
 
+from dirigent.domain.domain_event import event_key
 from dirigent.domain.errors import InvalidInput
 from dirigent.domain.event import (
     ApprovalDecided,
     ApprovalRequested,
     CancelRequested,
     Event,
+    EventPublished,
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
@@ -61,6 +63,18 @@ def _has_times(event: Event) -> bool:
 def fold(connection: apsw.Connection, happened: Occurrence) -> None:
     """Bring the projections up to date with one event."""
     PROJECTED[type(happened.event)](connection, happened.position, happened.stream, happened.event)
+
+
+def fold_all(connection: apsw.Connection, happened: Iterable[Occurrence]) -> None:
+    """As `fold`, for everything that is committed together; what arrives in masses goes in at one go."""
+    published = []
+    for one in happened:
+        if type(one.event) is EventPublished:
+            published.append(_published_row(one.position, one.event))
+        else:
+            fold(connection, one)
+    if published:
+        connection.executemany(FOLDS["event_published"], published)
 
 
 def refold(connection: apsw.Connection) -> None:
@@ -154,6 +168,15 @@ def _wait_ended(connection: apsw.Connection, _: int, stream: str, event: WaitEnd
     connection.execute(FOLDS["wait_ended"], (stream, event.step))
 
 
+def _published(connection: apsw.Connection, position: int, _: str, event: EventPublished) -> None:
+    connection.execute(FOLDS["event_published"], _published_row(position, event))
+
+
+def _published_row(position: int, event: EventPublished) -> tuple[int, bytes, str, str]:
+    said = event.event
+    return position, event_key(said.tenant, said.source, said.id), said.tenant, said.type
+
+
 _REQUEST = (
     "approval_id",
     "step",
@@ -179,4 +202,5 @@ PROJECTED: dict[type[Event], Callable[[apsw.Connection, int, str, Any], None]] =
     ApprovalDecided: _decided,
     SignalAwaited: _awaited,
     WaitEnded: _wait_ended,
+    EventPublished: _published,
 }

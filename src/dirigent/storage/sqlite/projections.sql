@@ -54,6 +54,15 @@ CREATE TABLE waiting (
 CREATE INDEX waiting_by_event ON waiting (tenant, event);
 CREATE INDEX waiting_by_pattern ON waiting (tenant) WHERE instr(event, '*');
 
+-- Where in the journal the events of the business are. The key stands for tenant, source and id.
+CREATE TABLE domain_events (
+    position INTEGER PRIMARY KEY,
+    key      BLOB NOT NULL,
+    tenant   TEXT NOT NULL,
+    type     TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX domain_events_by_key ON domain_events (key);
+
 -- name: every_row_of_executions
 SELECT * FROM executions NOT INDEXED ORDER BY position
 
@@ -63,10 +72,14 @@ SELECT * FROM approvals NOT INDEXED ORDER BY position
 -- name: every_row_of_waiting
 SELECT * FROM waiting NOT INDEXED ORDER BY position
 
+-- name: every_row_of_domain_events
+SELECT * FROM domain_events NOT INDEXED ORDER BY position
+
 -- name: drop
 DROP TABLE IF EXISTS executions;
 DROP TABLE IF EXISTS approvals;
-DROP TABLE IF EXISTS waiting
+DROP TABLE IF EXISTS waiting;
+DROP TABLE IF EXISTS domain_events
 
 -- name: execution_started
 INSERT INTO executions (position, execution_id, tenant, workflow, status, trigger, parent, started_at, summary)
@@ -206,3 +219,29 @@ ORDER BY position
 
 -- name: in_execution
 execution_id = :execution
+
+-- name: event_published
+INSERT INTO domain_events (position, key, tenant, type) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: event_positions
+SELECT key, position FROM domain_events WHERE key IN ({keys})
+
+-- name: domain_events
+SELECT e.position, e.stream, e.version, e.body, e.digest, CAST(s.name AS BLOB), p.digest
+FROM (
+    SELECT position FROM domain_events
+    WHERE position > :after AND {where}
+    ORDER BY position {order}
+    LIMIT :limit
+) d
+CROSS JOIN events e ON e.position = d.position
+LEFT JOIN streams s ON s.id = e.stream
+LEFT JOIN events p ON p.position = e.previous AND e.previous > 0
+ORDER BY e.position {order}
+
+-- name: of_type
+type = :type
+
+-- name: of_types_below
+-- Everything under `campaign.`; '/' is the character that follows the dot.
+type > :type AND type < :beyond
