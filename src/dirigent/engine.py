@@ -27,6 +27,7 @@ from dirigent.domain.ids import goal_execution_id
 from dirigent.domain.patterns import is_name
 from dirigent.domain.policy import Autonomy
 from dirigent.domain.workflow import Definition
+from dirigent.interpreter.inputs import check_input
 from dirigent.interpreter.reading import Reading, read_execution
 from dirigent.ports import (
     ApprovalRow,
@@ -81,7 +82,8 @@ class Engine:
     async def start(self, start: Start) -> str:
         """Accept an execution and return its id; it runs in the background.
 
-        Raises `Conflict` where an execution of that id exists.
+        Raises `Conflict` where an execution of that id exists and `InvalidInput` where the input is not
+        what the definition takes.
         """
         execution_id = start.execution_id or f"exec_{uuid.uuid4()}"
         started = ExecutionStarted(
@@ -89,7 +91,7 @@ class Engine:
             execution_id=execution_id,
             workflow=start.definition.name,
             definition=start.definition.content_hash,
-            input=storable(start.input, "The input"),
+            input=storable(check_input(start.definition, start.input), "The input"),
             passport=Passport(
                 tenant=start.tenant,
                 actor=start.actor,

@@ -6,6 +6,11 @@ def triggered(trigger: str) -> str:
     return f"name: x\nsteps: [{{id: a, type: transform}}]\ntriggers:\n  - {trigger}\n"
 
 
+def with_input(schema: str) -> str:
+    """A workflow with one step and an input, whose schema begins in line 3 and column 8."""
+    return f"name: x\nsteps: [{{id: a, type: transform}}]\ninput: {schema}\n"
+
+
 def one_step(*lines: str) -> str:
     """A workflow with one step, whose lines begin in line 4 and column 5."""
     return "name: x\nsteps:\n  - id: a\n" + "".join(f"    {line}\n" for line in lines)
@@ -226,6 +231,56 @@ MISTAKES = {
         4,
         24,
         "write key: value lines below it",
+    ),
+    "input with a wrong type": (
+        with_input("{properties: {n: {type: strnig}}}"),
+        "WF033",
+        3,
+        32,
+        "did you mean string?",
+    ),
+    "input required in words": (
+        with_input("{required: brand_id}"),
+        "WF033",
+        3,
+        19,
+        'write required: ["brand_id"] beside properties',
+    ),
+    "input that is a list": (with_input("{type: array}"), "WF033", 3, 15, "write type: object"),
+    "input of an old draft": (
+        with_input("{$schema: 'http://json-schema.org/draft-07/schema#'}"),
+        "WF033",
+        3,
+        18,
+        "leave $schema out",
+    ),
+    "input that refers elsewhere": (
+        with_input("{$ref: 'https://example.com/x.json'}"),
+        "WF033",
+        3,
+        8,
+        "refer to what stands in the schema itself, as in #/$defs/address",
+    ),
+    "input with a broken pattern": (
+        with_input("{properties: {n: {pattern: '('}}}"),
+        "WF033",
+        3,
+        35,
+        "mend it, or leave it out",
+    ),
+    "input whose default does not fit": (
+        with_input("{properties: {n: {type: integer, default: many}}}"),
+        "WF033",
+        3,
+        50,
+        "mend the default, or what is asked of it",
+    ),
+    "input whose default never ends": (
+        with_input("{properties: {n: {default: {}, $ref: '#'}}}"),
+        "WF033",
+        3,
+        8,
+        "Leave out a default that holds itself.",
     ),
     "output not closed": (
         "output: {a: '${ b'}\n",

@@ -147,7 +147,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """A whole workflow. `output` maps names to expressions; empty gives the last steps' outputs.
 
-    `timeout_ms` bounds a whole run; 0 means no bound.
+    `input` is a JSON Schema (2020-12) of what it is started with; empty takes any mapping. `timeout_ms`
+    bounds a whole run; 0 means no bound.
     """
 
     name: str
@@ -157,6 +158,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     connections: tuple[Connection, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     output: dict[str, Any] = {}
+    input: dict[str, Any] = {}
     timeout_ms: int = 0
 
     def every_step(self) -> Iterator[Step]:

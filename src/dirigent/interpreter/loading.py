@@ -21,6 +21,7 @@ from dirigent.interpreter.building import (
 )
 from dirigent.interpreter.checking import check_parts
 from dirigent.interpreter.durations import written_duration
+from dirigent.interpreter.inputs import read_input_schema
 from dirigent.interpreter.positions import read_data, read_yaml
 from dirigent.interpreter.problems import Findings, Path, shown
 from dirigent.interpreter.triggering import TimeZones, build_triggers
@@ -86,6 +87,7 @@ def definition_to_dict(definition: Definition) -> dict[str, Any]:
         "type": definition.type.value,
         "description": definition.description,
         "triggers": [said(trigger) for trigger in definition.triggers],
+        "input": definition.input,
         "steps": [_written_step(step) for step in definition.steps],
         "connections": [_written_connection(connection) for connection in definition.connections],
         "output": definition.output,
@@ -144,6 +146,7 @@ def _definition(data: dict[str, Any], path: Path, findings: Findings, known: Kno
         connections=tuple(connection for _, connection in parts.connections),
         triggers=triggers,
         output=written.output,
+        input=read_input_schema(written.input, (*path, "input"), findings),
     )
 
 

@@ -44,6 +44,7 @@ CODES: dict[str, str] = {
     "WF030": "A schedule is not five cron fields, or its time never comes.",
     "WF031": "There is no time zone of this name.",
     "WF032": "A trigger reads a name that is not there when a workflow is started.",
+    "WF033": "The input is not described by a JSON Schema (2020-12).",
     "WF040": "The name of an event or a signal, or the pattern of such names, is not well formed.",
 }
 

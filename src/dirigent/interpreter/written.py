@@ -35,6 +35,7 @@ class WrittenWorkflow(Written):
     steps: list[Any] = Field(default=[], min_length=1, max_length=STEPS_MAX)
     connections: list[Any] = []
     output: dict[str, Any] = {}
+    input: dict[str, Any] = {}
 
 
 class WrittenTrigger(Written):

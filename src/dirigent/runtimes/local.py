@@ -30,6 +30,7 @@ from dirigent.execution.dispatcher import Dispatcher
 from dirigent.execution.failures import failure_of
 from dirigent.execution.request import Request
 from dirigent.interpreter.graph import Graph, build_graph
+from dirigent.interpreter.inputs import check_input
 from dirigent.interpreter.loading import definition_from, definition_to_dict, stored_definition
 from dirigent.interpreter.machine import Machine
 from dirigent.ports import Clock, Journal, Projections
@@ -231,7 +232,7 @@ class LocalRuntime:
             execution_id=command.child,
             workflow=definition.name,
             definition=definition.content_hash,
-            input=command.input,
+            input=check_input(definition, command.input),
             passport=Passport(
                 tenant=passport.tenant,
                 actor=passport.actor,
