@@ -344,7 +344,7 @@ async def play(folder: Folder, steps: list[tuple[str, str, int]]) -> None:
 def test_folding_anew_gives_the_same_rows(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, int]]
 ) -> None:
-    """Whatever happened, in whatever batches: dropped and folded again, every byte is as it was; the stand-in shows the same."""
+    """Whatever happened, in whatever batches: folded anew, all is as it was; the stand-in shows the same."""
 
     async def work() -> None:
         folder = Folder(tmp_path_factory.mktemp("data"))
