@@ -15,11 +15,13 @@ from dirigent.domain.event import (
     ExecutionPaused,
     ExecutionResumed,
     Failure,
+    SignalReceived,
     StepCompleted,
     StepFailed,
     StepOutcomeResolved,
     StepStarted,
     TimerFired,
+    WaitEnded,
 )
 from dirigent.ports import Damage, Recorded, Verification
 from dirigent.testing.invariants import (
@@ -178,6 +180,9 @@ LIES: list[tuple[str, str, Falsify]] = [
     ("S14", "a timer fires early", change(TimerFired, 1, at=0)),
     ("S14", "a timer fires twice", repeat(TimerFired, 1)),
     ("S15", "an approval is decided twice", repeat(ApprovalDecided)),
+    ("S1", "an acknowledged signal is gone", drop(SignalReceived)),
+    ("S15", "a signal is received twice", repeat(SignalReceived)),
+    ("S15", "a signal is taken by two", repeat(WaitEnded)),
     ("S16", "something else is done than was approved", change(StepStarted, 5, payload="other")),
     ("S16", "something else is approved than was shown", change(ApprovalDecided, payload="other")),
     ("S16", "it is done after a rejection", change(ApprovalDecided, decision="rejected")),

@@ -21,6 +21,7 @@ from dirigent.domain.event import (
     ExecutionStarted,
     Failure,
     Passport,
+    SignalReceived,
     StepCompleted,
     StepFailed,
     StepOutcomeResolved,
@@ -54,6 +55,7 @@ def everything() -> Definition:
         world("once", "at_most_once"),
         world("held", "keyed"),
         step("person", "approval"),
+        step("listen", "wait_for_event", event="order.paid"),
         step("pause", "wait", duration="5s"),
         type="sequential",
     )
@@ -258,6 +260,9 @@ def _decided(run: Written) -> None:
     approval = run.machines["e1"].state.steps["person"].approval
     run.tell("e1", _decision(run, "person", approval, ""))
     run.answer("e1", "approve", subject=approval, actor="boss")
+    run.tell("e1", SignalReceived(at=run.now, name="order.paid", signal_id="sig_1", data=3))
+    for _ in range(2):
+        run.answer("e1", "signal", subject="sig_1")
 
 
 def _decision(run: Written, where: str, approval: str, payload: str) -> ApprovalDecided:

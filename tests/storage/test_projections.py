@@ -354,6 +354,7 @@ def test_folding_anew_gives_the_same_rows(
         assert stand_in.executions() == shown
         assert stand_in.unfinished() == folder.projections.unfinished()
         assert stand_in.approvals(state=None) == folder.projections.approvals(state=None)
+        assert stand_in.waiting() == folder.projections.waiting()
         folder.projections.rebuild()
         assert folder.rows() == live
         assert folder.projections.executions() == shown

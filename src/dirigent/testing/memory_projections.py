@@ -19,8 +19,11 @@ from dirigent.domain.event import (
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
+    SignalAwaited,
+    WaitEnded,
 )
-from dirigent.ports import ApprovalRow, ExecutionRow, Recorded
+from dirigent.domain.patterns import matches
+from dirigent.ports import ApprovalRow, ExecutionRow, Recorded, Waiting
 
 _with = msgspec.structs.replace
 
@@ -33,6 +36,7 @@ class MemoryProjections:
         self._unfinished: dict[str, None] = {}
         self._approvals: dict[str, ApprovalRow] = {}
         self._open: dict[str, set[str]] = {}
+        self._waiting: dict[tuple[str, str], Waiting] = {}
         self._definitions: dict[str, dict[str, Any]] = {}
         for one in recorded:
             self.take(one)
@@ -86,6 +90,18 @@ class MemoryProjections:
         """One approval, or None."""
         return self._approvals.get(approval_id)
 
+    def waiting(
+        self, tenant: str | None = None, *, event: str | None = None, execution: str | None = None
+    ) -> list[Waiting]:
+        """Steps that wait for a signal, longest first: for one of this very name, or of one execution."""
+        return [
+            row
+            for row in self._waiting.values()
+            if tenant in (None, row.tenant)
+            and execution in (None, row.execution_id)
+            and (event is None or matches(row.event, event))
+        ]
+
     def definition(self, content_hash: str) -> dict[str, Any] | None:
         """A stored workflow definition by its content hash."""
         return self._definitions.get(content_hash)
@@ -124,6 +140,8 @@ class MemoryProjections:
         if row is not None:
             self._executions[stream] = _with(row, status=status, ended_at=at)
             self._unfinished.pop(stream, None)
+        for place in [place for place in self._waiting if place[0] == stream]:
+            del self._waiting[place]
         for approval in self._open.pop(stream, ()):
             self._approvals[approval] = _with(self._approvals[approval], state="cancelled", decided_at=at)
 
@@ -164,6 +182,21 @@ class MemoryProjections:
             comment=event.comment,
         )
 
+    def _awaited(self, stream: str, event: SignalAwaited) -> None:
+        owner = self._executions.get(stream)
+        row = Waiting(
+            execution_id=stream,
+            tenant=owner.tenant if owner is not None else "",
+            step=event.step,
+            event=event.event,
+            since=event.at,
+            expires_at=event.expires_at or None,
+        )
+        self._waiting.setdefault((stream, event.step), row)
+
+    def _taken(self, stream: str, event: WaitEnded) -> None:
+        self._waiting.pop((stream, event.step), None)
+
 
 _FOLDS: dict[type[Event], Callable[[MemoryProjections, str, Any], None]] = {
     DefinitionStored: MemoryProjections._stored,
@@ -176,6 +209,8 @@ _FOLDS: dict[type[Event], Callable[[MemoryProjections, str, Any], None]] = {
     ExecutionCancelled: lambda rows, stream, event: rows._ended(stream, "cancelled", event.at),
     ApprovalRequested: MemoryProjections._requested,
     ApprovalDecided: MemoryProjections._decide,
+    SignalAwaited: MemoryProjections._awaited,
+    WaitEnded: MemoryProjections._taken,
 }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from dirigent.domain.canonical import digest_of
 from dirigent.domain.event import (
@@ -12,7 +13,9 @@ from dirigent.domain.event import (
     Event,
     ExecutionPaused,
     ExecutionResumed,
+    SignalReceived,
     StepOutcomeResolved,
+    WaitEnded,
 )
 from dirigent.testing.invariants.evidence import (
     ACKNOWLEDGED,
@@ -33,6 +36,11 @@ NOTES: dict[str, type[CancelRequested] | type[ExecutionPaused] | type[ExecutionR
     "pause": ExecutionPaused,
     "resume": ExecutionResumed,
 }
+APPLIED: tuple[tuple[type[Event], Callable[[Any], str]], ...] = (
+    (ApprovalDecided, lambda event: f"{event.approval_id} was decided"),
+    (SignalReceived, lambda event: f"signal {event.signal_id!r} was received"),
+    (WaitEnded, lambda event: event.signal_id and f"signal {event.signal_id!r} was taken"),
+)
 
 
 def start_body(definition: str, given: object) -> str:
@@ -69,6 +77,9 @@ def _starts(history: History, acknowledged: Iterable[Answered], findings: Findin
 
 def _requests(history: History, acknowledged: Iterable[Answered], findings: Findings) -> None:
     asked = Counter(_named(answer) for answer in acknowledged if answer.request != "start")
+    asked.update(
+        {name: 1 - times for name, times in asked.items() if name[1] == "signal"}
+    )  # told once, however often
     for name, times in asked.items():
         findings.met("S1", times)
         execution, request, subject, actor = name
@@ -90,21 +101,25 @@ def _answers(event: Event, request: str, subject: str, actor: str) -> bool:
         return event.decision == decision and event.approval_id == subject and event.actor == actor
     if isinstance(event, StepOutcomeResolved):
         return request == "resolve" and event.step == subject and event.actor == actor
+    if isinstance(event, SignalReceived):
+        return request == "signal" and event.signal_id == subject
     kind = NOTES.get(request)
     return kind is not None and isinstance(event, kind) and event.actor == actor
 
 
 def _decisions(history: History, findings: Findings) -> None:
+    """Each approval is decided once, each signal received once and taken by one step."""
     for stream in history.executions.values():
-        times = Counter(
-            recorded.event.approval_id
-            for recorded in stream.of(ApprovalDecided)
-            if isinstance(recorded.event, ApprovalDecided)
+        applied = Counter(
+            name
+            for event in stream
+            for kind, read in APPLIED
+            if isinstance(event, kind) and (name := read(event))
         )
-        findings.met("S15", len(times))
-        for approval, count in times.items():
+        findings.met("S15", len(applied))
+        for name, count in applied.items():
             if count > 1:
-                findings.broken("S15", f"{approval} was decided {count} times", stream.name)
+                findings.broken("S15", f"{name} {count} times", stream.name)
 
 
 def _shown(history: History, client: Iterable[Entry], findings: Findings) -> None:

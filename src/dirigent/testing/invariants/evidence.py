@@ -46,10 +46,10 @@ class StorageFailed(Entry, frozen=True, kw_only=True, tag=True):
 class Answered(Entry, frozen=True, kw_only=True, tag=True):
     """A request and what came of it.
 
-    `request` is start, approve, reject, cancel, pause, resume or resolve. `asked` is the order in which it
-    was sent, `order` that of the answer. `result` is acknowledged, refused (with the error's `code`) or
-    unknown (no answer came). `subject` is the approval or the step it is about; `body` is what was handed
-    in, by hash. `given` is the order in which the engine gave the answer, where that is known.
+    `request` is start, approve, reject, cancel, pause, resume, resolve or signal. `asked` is the order in
+    which it was sent, `order` that of the answer. `result` is acknowledged, refused (with the error's
+    `code`) or unknown (no answer came). `subject` is the approval, the step or the signal's id; `body` is
+    what was handed in, by hash. `given` is the order in which the engine gave the answer, where known.
     """
 
     session: str

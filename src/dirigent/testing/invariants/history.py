@@ -8,7 +8,7 @@ from typing import Any
 from dirigent.domain.event import TERMINAL, DefinitionStored, Event, ExecutionStarted
 from dirigent.domain.workflow import Definition
 from dirigent.interpreter.graph import Graph, build_graph
-from dirigent.interpreter.loading import definition_from
+from dirigent.interpreter.loading import stored_definition
 from dirigent.ports import Recorded
 
 
@@ -67,7 +67,7 @@ class History:
 
     def definition(self, content_hash: str) -> Definition:
         """The stored definition."""
-        return definition_from(self.definitions[content_hash])
+        return stored_definition(self.definitions[content_hash])
 
     def family(self, execution: str) -> list[Stream]:
         """An execution and all that it started, directly or not."""

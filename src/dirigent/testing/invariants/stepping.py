@@ -13,6 +13,7 @@ from dirigent.domain.event import (
     ChildEnded,
     Event,
     FanOutStarted,
+    SignalAwaited,
     StepCompleted,
     StepFailed,
     StepOutcomeResolved,
@@ -20,6 +21,7 @@ from dirigent.domain.event import (
     StepSkipped,
     StepStarted,
     TimerFired,
+    WaitEnded,
 )
 from dirigent.domain.workflow import Retry
 from dirigent.interpreter.graph import Graph
@@ -35,8 +37,9 @@ JITTER_MS = 1
 class Course:
     """How far one step, or one item, has come, told from its events alone.
 
-    `phase` is open (it may be tried), started, asked (a person decides), refused (that person, or a policy,
-    said no), retrying (it waits for its next try), unknown (its effect may have happened) or done.
+    `phase` is open (it may be tried), started, asked (a person decides), listening (for a signal), refused
+    (that person, or a policy, said no), retrying (it waits for its next try), unknown (its effect may have
+    happened) or done.
     """
 
     phase: str = "open"
@@ -151,6 +154,16 @@ class _Follower:
         """What it started has ended."""
         self._ends(event.step, self._at(event.step).attempt, ("open",), recorded)
 
+    def awaited(self, event: SignalAwaited, recorded: Recorded) -> None:
+        """It waits for a signal."""
+        self._ends(event.step, self._at(event.step).attempt, ("open",), recorded)
+        self._at(event.step).phase = "listening"
+
+    def wait_ended(self, event: WaitEnded, recorded: Recorded) -> None:
+        """It took a signal, or none came."""
+        self._ends(event.step, self._at(event.step).attempt, ("listening",), recorded)
+        self._at(event.step).phase = "open"
+
     def fired(self, event: TimerFired, recorded: Recorded) -> None:
         """A wait between two tries is over."""
         kind, _, step = event.timer.partition(":")
@@ -220,6 +233,8 @@ _HANDLERS: dict[type[Event], Callable[[_Follower, Any, Recorded], None]] = {
     ActionRefused: _Follower.refused,
     FanOutStarted: _Follower.fanned_out,
     ChildEnded: _Follower.child_ended,
+    SignalAwaited: _Follower.awaited,
+    WaitEnded: _Follower.wait_ended,
     TimerFired: _Follower.fired,
 }
 
