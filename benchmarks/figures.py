@@ -45,8 +45,9 @@ def median(values: Sequence[float]) -> float:
 
 
 def percentile(values: Sequence[float], rank: int) -> float:
-    """The least value that so many in a hundred do not exceed."""
-    return sorted(values)[-(-len(values) * rank // 100) - 1]
+    """The value that `rank` in a hundred do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, len(ordered) * rank // 100)]
 
 
 def lines(figures: Sequence[Figure]) -> Iterator[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from dirigent.domain.errors import Refused
-from dirigent.domain.policy import Autonomy, Decision
-from dirigent.execution.request import Request
-from dirigent.ports import Memory, MemoryItem, Model, ModelReply, Records
+from dirigent.domain.policy import Autonomy, Decision, Subject
+from dirigent.execution.delivery import deliver_admitted
+from dirigent.execution.request import Ledger, Request, key_of
+from dirigent.ports import Memory, MemoryItem, Model, ModelReply, Outbox, Records
 
 
 class TenantRecords:
@@ -73,54 +76,138 @@ class TenantMemory:
         return self.__memory.list(self.__tenant, kind=kind, limit=limit)
 
 
+class Door(Protocol):
+    """The dispatcher as a running action reaches it, through its context only."""
+
+    async def take(self, request: Request, ledger: Ledger) -> Any:
+        """Take an action for a running action; raises where it is refused or fails."""
+        ...
+
+    def decide(self, subject: Subject) -> Decision:
+        """Ask the policies without doing anything."""
+        ...
+
+    def tell(self, request: Request, done: int, total: int, message: str) -> None:
+        """Pass on how far an action is."""
+        ...
+
+    def agents(self) -> list[dict[str, Any]]:
+        """The registered agents as plain data."""
+        ...
+
+
 class CallContext:
-    """The context of one admitted call; see `ports.Context`."""
+    """The context of one admitted call; see `ports.Context`. What it offers is made when it is asked for."""
+
+    __slots__ = (
+        "__action",
+        "__door",
+        "__ledger",
+        "__memory",
+        "__ordinal",
+        "__outbox",
+        "__records",
+        "__request",
+        "attempt",
+        "execution_id",
+        "model",
+        "step",
+        "tenant",
+    )
 
     def __init__(
         self,
         request: Request,
-        key: str,
+        action: str,
+        ledger: Ledger,
+        door: Door,
         *,
         records: Records,
         memory: Memory,
         model: Model,
-        call: Callable[[str, str, dict[str, Any], bool], Awaitable[Any]],
-        decide: Callable[[str, Mapping[str, Any]], Decision],
-        deliver: Callable[[str, bytes], Path],
-        progress: Callable[[int, int, str], None],
-        agents: Callable[[], list[dict[str, Any]]],
+        outbox: Outbox,
     ) -> None:
-        passport = request.passport
-        self.tenant = passport.tenant
+        self.tenant = request.passport.tenant
         self.execution_id = request.execution_id
         self.step = request.call or request.step
         self.attempt = request.attempt
-        self.key = key
-        self.now = datetime.fromtimestamp(request.now_ms / 1000, UTC)
-        self.autonomy = Autonomy(passport.autonomy)
-        self.records = TenantRecords(records, passport.tenant)
-        self.memory = TenantMemory(memory, passport.tenant)
         self.model = model
-        self.decide = decide
-        self.deliver = deliver
-        self.agents = agents
-        self._call = call
-        self._progress = progress
+        self.__request = request
+        self.__action = action
+        self.__ledger = ledger
+        self.__door = door
+        self.__records = records
+        self.__memory = memory
+        self.__outbox = outbox
+        self.__ordinal = 0
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of this call; the same for every attempt."""
+        return key_of(self.__request, self.__action)
+
+    @property
+    def now(self) -> datetime:
+        """The time of the event that started the step."""
+        return datetime.fromtimestamp(self.__request.now_ms / 1000, UTC)
+
+    @property
+    def autonomy(self) -> Autonomy:
+        """How freely the execution may act."""
+        return Autonomy(self.__request.passport.autonomy)
+
+    @property
+    def records(self) -> TenantRecords:
+        """The tenant's business records."""
+        return TenantRecords(self.__records, self.tenant)
+
+    @property
+    def memory(self) -> TenantMemory:
+        """What the tenant has learned."""
+        return TenantMemory(self.__memory, self.tenant)
+
+    def decide(self, point: str, facts: Mapping[str, Any]) -> Decision:
+        """Ask the tenant's policies about facts, without doing anything."""
+        return self.__door.decide(Subject(point=point, tenant=self.tenant, facts=dict(facts)))
+
+    def deliver(self, message_id: str, content: bytes) -> Path:
+        """Hand a message to the outbox; works only in an action declared outward."""
+        return deliver_admitted(self.__outbox, message_id, content)
+
+    def agents(self) -> list[dict[str, Any]]:
+        """The registered agents and their actions, as plain data."""
+        return self.__door.agents()
 
     async def call(self, agent: str, action: str, **inputs: Any) -> Any:
         """Run another action through the dispatcher and return its output."""
-        return await self._call(agent, action, inputs, False)
+        return await self.__call(agent, action, inputs, proposed=False)
 
     async def act_on(self, reply: ModelReply) -> list[Any]:
         """Run what a model proposed, one verdict each; a refusal stands in its place as `refused`."""
         outputs: list[Any] = []
         for proposal in reply.tool_calls:
             try:
-                outputs.append(await self._call(proposal.agent, proposal.action, proposal.inputs, True))
+                output = await self.__call(proposal.agent, proposal.action, proposal.inputs, proposed=True)
+                outputs.append(output)
             except Refused as refusal:
                 outputs.append({"refused": str(refusal), "rules": list(refusal.rules)})
         return outputs
 
     def progress(self, done: int, total: int, message: str = "") -> None:
         """Tell the person who watches how far the action is."""
-        self._progress(done, total, message)
+        self.__door.tell(self.__request, done, total, message)
+
+    async def __call(self, agent: str, action: str, inputs: dict[str, Any], *, proposed: bool) -> Any:
+        self.__ordinal += 1
+        nested = replace(
+            self.__request,
+            agent=agent,
+            action=action,
+            inputs=inputs,
+            call=f"{self.step}/{self.__ordinal}",
+            approved="",
+            started=False,
+            timeout_ms=0,
+            proposed=proposed,
+        )
+        return await self.__door.take(nested, self.__ledger)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from itertools import count
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from dirigent.domain.agent import Effect
 from dirigent.domain.errors import DirigentError, Refused
@@ -16,18 +17,15 @@ from dirigent.domain.policy import Decision, Subject
 from dirigent.execution.breaker import Breakers
 from dirigent.execution.budget import Budgets
 from dirigent.execution.context import CallContext
-from dirigent.execution.delivery import deliver_admitted
 from dirigent.execution.failures import failure_of, is_transient
 from dirigent.execution.gates import Gates, Judgement
 from dirigent.execution.limits import Capacity
-from dirigent.execution.recording import Recorder, key_of
+from dirigent.execution.recording import Recorder
 from dirigent.execution.registry import Action, Registry
 from dirigent.execution.request import Ledger, Request
+from dirigent.execution.stepping import within
 from dirigent.ports import Clock, Memory, Model, Outbox, Records
 from dirigent.security.admission import Admission, admitted
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 DEFAULT_TIMEOUT_MS = 300_000
 UNKNOWN = Failure(code="outcome_unknown", message="It is not known whether the effect happened.")
@@ -44,8 +42,7 @@ class World:
     clock: Clock
 
 
-@dataclass(kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, kw_only=True):
     """What came of acting: an output, a failure, or that nobody knows."""
 
     output: Any = None
@@ -73,11 +70,10 @@ class Dispatcher:
         self._recorder = Recorder(world.clock.now_ms)
         self._progress = progress or (lambda *_: None)
 
-    async def dispatch(self, request: Request, ledger: Ledger, ready: Awaitable[None] | None = None) -> None:
+    async def dispatch(self, request: Request, ledger: Ledger) -> None:
         """Take a step's action and record what became of it.
 
-        `ready` completes when the events that led here are durable; only a pure action may run ahead
-        of it.
+        Only a pure action may run ahead of the durability of the events that led here.
         """
         try:
             action = self.registry.action(request.agent, request.action)
@@ -85,14 +81,13 @@ class Dispatcher:
         except DirigentError as error:
             ledger.note(self._recorder.failed(request, failure_of(error)))
             return
-        if ready is not None and action.spec.effect is not Effect.PURE:
-            await ready
-        if request.started and not action.spec.effect.repeatable:
-            await self._look_first(request, action, ledger)
-            return
+        if not action.pure:
+            await ledger.durable()
         judgement = self._gates.judge(request, action)
         if judgement.course != "run":
             self._turn_away(request, action, judgement, ledger)
+        elif request.started and not action.repeatable:
+            await self._look_first(request, action, ledger)
         elif not self.budgets.reserve(request.root, action.spec.cost):
             ledger.note(self._recorder.out_of_budget(request, self._budget_reason(request, action)))
         else:
@@ -111,13 +106,10 @@ class Dispatcher:
         recorder = self._recorder
         if judgement.course == "deny":
             ledger.note(recorder.refused(request, action, judgement))
-            if request.started and action.spec.effect.needs_intent:  # it may have happened before the no
-                ledger.note(recorder.unknown(request, action))
-            else:
-                ledger.note(recorder.failed(request, _denial(judgement)))
+            ledger.note(recorder.failed(request, _denial(judgement)))
         elif judgement.course == "simulate":
             ledger.note(recorder.started(request, action, judgement, simulated=True))
-            output = {"simulated": True, "would": f"{action.agent.key}.{action.spec.name}"}
+            output = {"simulated": True, "would": action.name}
             ledger.note(recorder.completed(request, output, mode="simulated"))
         else:
             ledger.note(recorder.ask(request, action, judgement))
@@ -130,11 +122,15 @@ class Dispatcher:
         judgement: Judgement,
         ledger: Ledger,
     ) -> None:
-        async with self._place(request, action) as outcome:
-            durable = ledger.record(self._recorder.started(request, action, judgement))
-            if action.spec.effect.needs_intent:
-                await durable
-            await self._act(request, action, arguments, ledger, outcome)
+        outcome = Outcome()
+        try:
+            async with self._capacity.place(action.agent.key, action.agent.max_concurrency):
+                ledger.note(self._recorder.started(request, action, judgement))
+                if action.announced:
+                    await ledger.durable()
+                await self._act(request, action, arguments, ledger, outcome)
+        finally:
+            self._settle(request, action, outcome)
         self._record_outcome(request, action, outcome, ledger)
 
     def _record_outcome(self, request: Request, action: Action, outcome: Outcome, ledger: Ledger) -> None:
@@ -145,16 +141,10 @@ class Dispatcher:
         else:
             ledger.note(self._recorder.completed(request, outcome.output, cost=action.spec.cost))
 
-    @asynccontextmanager
-    async def _place(self, request: Request, action: Action) -> AsyncIterator[Outcome]:
-        """A place among the agent's calls, with the reservation settled when it is left."""
-        outcome = Outcome()
-        try:
-            async with self._capacity.place(action.agent.key, action.agent.max_concurrency):
-                yield outcome
-        finally:
-            cost = action.spec.cost
-            self.budgets.settle(request.root, cost, 0.0 if outcome.failure else cost)
+    def _settle(self, request: Request, action: Action, outcome: Outcome) -> None:
+        """Turn the reservation into what was spent."""
+        cost = action.spec.cost
+        self.budgets.settle(request.root, cost, 0.0 if outcome.failure else cost)
 
     async def _act(
         self,
@@ -170,8 +160,8 @@ class Dispatcher:
             outcome.unknown, outcome.failure = False, _circuit_open(agent)
             return
         try:
-            async with asyncio.timeout(_timeout_s(request, action)):
-                outcome.output = await self._enter(request, action, arguments, ledger)
+            entered = self._enter(request, action, arguments, ledger)
+            outcome.output = await within(_timeout_s(request, action), entered)
         except asyncio.CancelledError:
             self._breakers.broken_off(tenant, agent)
             raise
@@ -202,44 +192,33 @@ class Dispatcher:
         else:
             self._breakers.succeeded(tenant, agent)
         known_not_done = isinstance(error, DirigentError) and not is_transient(failure)
-        return failure if action.spec.effect.repeatable or known_not_done else None
+        return failure if action.repeatable or known_not_done else None
 
     async def _look_first(self, request: Request, action: Action, ledger: Ledger) -> None:
-        """An effect that may have happened: read it back where that is possible, else park it.
-
-        A look-up that is refused or fails leaves the outcome unknown. It is asked anew every time: what an
-        earlier one saw was before the effect was tried again.
-        """
+        """An effect that may have happened: read it back where that is possible, else park it."""
         lookup = action.spec.lookup
         if action.spec.effect is not Effect.QUERYABLE or not lookup:
             ledger.note(self._recorder.unknown(request, action))
             return
         asked = replace(request, action=lookup, started=False, call=f"{request.step}/lookup")
-        try:
-            found = await self._nested(asked, ledger, anew=True)
-        except DirigentError:
-            ledger.note(self._recorder.unknown(request, action))
-            return
+        found = await self._nested(asked, ledger)
         if found is None:
             await self.dispatch(replace(request, started=False), ledger)
         else:
             ledger.note(self._recorder.completed(request, found, cost=action.spec.cost, mode="looked_up"))
 
-    async def _nested(self, request: Request, ledger: Ledger, *, anew: bool = False) -> Any:
-        """Take an action for a running action; raises where it is refused or fails.
-
-        A call that has ended before, asked with the same inputs, is not made again, except `anew`.
-        """
+    async def _nested(self, request: Request, ledger: Ledger) -> Any:
+        """Take an action for a running action; raises where it is refused or fails."""
         action = self.registry.action(request.agent, request.action)
         arguments = action.read_inputs(request.inputs)
-        before = None if anew else ledger.call(request.call)
+        before = ledger.call(request.call)
         if isinstance(before, CallEnded) and before.payload == request.payload:
             return _result(before)
         judgement = self._gates.judge(request, action)
         if judgement.course != "run":
             ledger.note(self._recorder.refused(request, action, judgement))
             raise Refused(_nested_reason(judgement), rules=judgement.decision.rules)
-        if isinstance(before, CallStarted) and not action.spec.effect.repeatable:
+        if isinstance(before, CallStarted) and not action.repeatable:
             raise Refused(
                 f"It is not known what became of {request.call}.", rules=("effect.outcome_unknown",)
             )
@@ -255,56 +234,22 @@ class Dispatcher:
         judgement: Judgement,
         ledger: Ledger,
     ) -> Any:
-        async with self._place(request, action) as outcome:
-            durable = ledger.record(self._recorder.call_started(request, action, judgement))
-            if action.spec.effect.needs_intent:
-                await durable
-            await self._act(request, action, arguments, ledger, outcome)
+        outcome = Outcome()
+        try:
+            async with self._capacity.place(action.agent.key, action.agent.max_concurrency):
+                ledger.note(self._recorder.call_started(request, action, judgement))
+                if action.announced:
+                    await ledger.durable()
+                await self._act(request, action, arguments, ledger, outcome)
+        finally:
+            self._settle(request, action, outcome)
         failure = UNKNOWN if outcome.unknown else outcome.failure
         cost = 0.0 if outcome.failure else action.spec.cost
         ended = self._recorder.call_ended(request, outcome.output, failure, cost)
         ledger.note(ended)
         return _result(ended)
 
-    def _context(self, request: Request, action: Action, ledger: Ledger) -> CallContext:
-        prefix = request.call or request.step
-        ordinals = count(1)
-
-        async def call(agent: str, name: str, inputs: dict[str, Any], proposed: bool) -> Any:
-            nested = replace(
-                request,
-                agent=agent,
-                action=name,
-                inputs=inputs,
-                call=f"{prefix}/{next(ordinals)}",
-                approved="",
-                started=False,
-                timeout_ms=0,
-                proposed=proposed,
-            )
-            return await self._nested_or_refused(nested, ledger)
-
-        def decide(point: str, facts: Mapping[str, Any]) -> Decision:
-            subject = Subject(point=point, tenant=request.passport.tenant, facts=dict(facts))
-            return self._gates.decide(subject)
-
-        def progress(done: int, total: int, message: str) -> None:
-            self._progress(request.execution_id, request.step, done, total, message)
-
-        return CallContext(
-            request,
-            key_of(request, action),
-            records=self._world.records,
-            memory=self._world.memory,
-            model=self._world.model,
-            call=call,
-            decide=decide,
-            deliver=deliver_admitted(self._world.outbox),
-            progress=progress,
-            agents=self.registry.described,
-        )
-
-    async def _nested_or_refused(self, request: Request, ledger: Ledger) -> Any:
+    async def take(self, request: Request, ledger: Ledger) -> Any:
         """A call of an agent; what a model proposed and does not even fit is refused on the record."""
         try:
             return await self._nested(request, ledger)
@@ -317,9 +262,34 @@ class Dispatcher:
             )
             raise Refused(str(error), rules=(rule,)) from error
 
+    def decide(self, subject: Subject) -> Decision:
+        """Ask the policies without doing anything."""
+        return self._gates.decide(subject)
+
+    def tell(self, request: Request, done: int, total: int, message: str) -> None:
+        """Pass on how far an action is."""
+        self._progress(request.execution_id, request.step, done, total, message)
+
+    def agents(self) -> list[dict[str, Any]]:
+        """The registered agents as plain data."""
+        return self.registry.described()
+
+    def _context(self, request: Request, action: Action, ledger: Ledger) -> CallContext:
+        world = self._world
+        return CallContext(
+            request,
+            action.name,
+            ledger,
+            self,
+            records=world.records,
+            memory=world.memory,
+            model=world.model,
+            outbox=world.outbox,
+        )
+
     def _budget_reason(self, request: Request, action: Action) -> str:
         left = self.budgets.account(request.root).left
-        return f"{action.agent.key}.{action.spec.name} may cost {action.spec.cost:g}, {left:g} is left"
+        return f"{action.name} may cost {action.spec.cost:g}, {left:g} is left"
 
 
 def _denial(judgement: Judgement) -> Failure:

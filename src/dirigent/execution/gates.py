@@ -8,7 +8,6 @@ because they are taken and given back.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -33,8 +32,7 @@ from dirigent.security.outgoing import outgoing_facts
 DEPTH_MAX = 8
 
 
-@dataclass(frozen=True, kw_only=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What may become of a request: `run`, `ask`, `hold`, `simulate` or `deny`, and why."""
 
     course: str
@@ -105,7 +103,6 @@ class Gates:
 
 def _outside(request: Request, action: Action) -> Finding | None:
     """Caller and plan: a finding when the request lies outside what was granted."""
-    name = f"{action.agent.key}.{action.spec.name}"
     if not request.passport.tenant or not request.passport.actor:
         return Finding(
             rule="caller.unknown", verdict=Verdict.DENY, reason="The call names no tenant or actor."
@@ -114,29 +111,17 @@ def _outside(request: Request, action: Action) -> Finding | None:
         return Finding(
             rule="caller.depth", verdict=Verdict.DENY, reason=f"Calls nest {DEPTH_MAX} deep at most."
         )
-    if request.passport.plan and not _planned(request.passport.plan, name, action):
+    if request.passport.plan and action.name not in request.passport.plan:
         fix = "Plan it, so that it is checked and approved with the plan."
-        return _no_to("plan.outside", f"{name} is not in the approved plan.", fix)
+        return _no_to("plan.outside", f"{action.name} is not in the approved plan.", fix)
     return None
 
 
-def _planned(plan: tuple[str, ...], name: str, action: Action) -> bool:
-    """Whether a plan names an action, or an effect that the action only reads back."""
-    if name in plan or action.spec.effect.needs_intent:
-        return name in plan
-    looked_up = [spec for spec in action.agent.actions.values() if spec.lookup == action.spec.name]
-    return any(f"{action.agent.key}.{spec.name}" in plan for spec in looked_up)
-
-
 def _facts(request: Request, action: Action) -> dict[str, Any]:
-    spec = action.spec
     return {
-        "type": f"{action.agent.key}.{spec.name}",
-        "agent": action.agent.key,
-        "action": spec.name,
-        "risk": spec.risk.value,
-        "effect": spec.effect.value,
-        "outward": spec.outward,
+        **action.facts,
+        "type": action.name,
+        "outward": action.spec.outward,
         "inputs": request.inputs,
         "autonomy": request.passport.autonomy,
         "proposed": request.proposed,

@@ -17,10 +17,10 @@ from dirigent.domain.event import (
     StepSkipped,
     StepStarted,
 )
-from dirigent.domain.ids import approval_id, effect_key
+from dirigent.domain.ids import approval_id
 from dirigent.execution.gates import Judgement
 from dirigent.execution.registry import Action
-from dirigent.execution.request import Request
+from dirigent.execution.request import Request, key_of
 
 APPROVAL_LIFE_MS = 24 * 3600 * 1000
 
@@ -79,7 +79,7 @@ class Recorder:
             at=self.now(),
             step=request.step,
             attempt=request.attempt,
-            key=key_of(request, action),
+            key=key_of(request, action.name),
             payload=request.payload,
         )
 
@@ -125,24 +125,14 @@ class Recorder:
         )
 
 
-def key_of(request: Request, action: Action) -> str:
-    """The idempotency key of a request; the same for every attempt."""
-    name = f"{action.agent.key}.{action.spec.name}"
-    return effect_key(request.passport.tenant, request.execution_id, request.call or request.step, 0, name)
-
-
 def _admission(request: Request, action: Action, judgement: Judgement) -> dict[str, Any]:
-    spec = action.spec
-    announced = spec.effect.needs_intent
+    decision = judgement.decision
     return {
-        "agent": action.agent.key,
-        "action": spec.name,
-        "risk": spec.risk.value,
-        "effect": spec.effect.value,
-        "verdict": judgement.decision.verdict.value,
-        "rules": judgement.decision.rules,
-        "policy": judgement.decision.policy_version,
-        "key": key_of(request, action) if announced else "",
-        "payload": request.payload if announced else "",
-        "reserved": spec.cost,
+        **action.facts,
+        "verdict": decision.verdict.value,
+        "rules": decision.rules,
+        "policy": decision.policy_version,
+        "key": key_of(request, action.name) if action.announced else "",
+        "payload": request.payload if action.announced else "",
+        "reserved": action.spec.cost,
     }

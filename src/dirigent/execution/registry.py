@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
-from dirigent.domain.agent import ActionSpec, AgentSpec
+from dirigent.domain.agent import ActionSpec, AgentSpec, Effect
 from dirigent.domain.canonical import storable
 from dirigent.domain.errors import InvalidInput, NotFound
 from dirigent.security.admission import AGENT_ATTRIBUTE
@@ -21,11 +21,25 @@ CONTEXT_PARAMETER = "ctx"
 
 
 class Action:
-    """One action made callable: its declaration, its input model and its output schema."""
+    """One action made callable: its declaration, its input model and its output schema.
+
+    `name` is `agent.action`; `facts` is what events and policies say of it. `pure` may run ahead of
+    durability, `repeatable` may be called again without looking first, `announced` needs an intent.
+    """
 
     def __init__(self, agent: AgentSpec, spec: ActionSpec, instance: Any) -> None:
         self.agent = agent
         self.spec = spec
+        self.name = f"{agent.key}.{spec.name}"
+        self.pure = spec.effect is Effect.PURE
+        self.repeatable = spec.effect.repeatable
+        self.announced = spec.effect.needs_intent
+        self.facts: dict[str, Any] = {
+            "agent": agent.key,
+            "action": spec.name,
+            "risk": spec.risk.value,
+            "effect": spec.effect.value,
+        }
         self._instance = instance
 
     def read_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -34,9 +48,8 @@ class Action:
             model = self._input_model.model_validate(inputs)
         except ValidationError as error:
             raise _input_error(self, error) from error
-        return {
-            name: getattr(model, name) for name in type(model).model_fields if name in model.model_fields_set
-        }
+        values = vars(model)
+        return {name: values[name] for name in model.model_fields_set}
 
     async def invoke(self, arguments: dict[str, Any], context: Any) -> Any:
         """Call the action; it lets itself be called only inside an admission."""

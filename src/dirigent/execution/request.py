@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
+
+import msgspec
 
 from dirigent.domain.canonical import digest_of
 from dirigent.domain.event import CallEnded, CallStarted, Event, Passport
+from dirigent.domain.ids import effect_key
 
 
 class Ledger(Protocol):
     """The execution's journal as the dispatcher sees it."""
 
-    def record(self, event: Event) -> Awaitable[None]:
-        """Append and apply an event; the awaitable completes when it is on stable storage."""
+    def note(self, event: Event) -> None:
+        """Apply an event; what follows from it waits for its durability."""
         ...
 
-    def note(self, event: Event) -> None:
-        """As `record`, without waiting: what follows from the event waits for its durability."""
+    def durable(self) -> Awaitable[None]:
+        """Completes when everything noted so far is on stable storage."""
         ...
 
     def call(self, call: str) -> CallStarted | CallEnded | None:
@@ -26,8 +29,7 @@ class Ledger(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One action that somebody wants taken.
 
     `call` is empty for a step's own action, else `<step>/<ordinal>`. `approved` is the payload hash
@@ -49,7 +51,7 @@ class Request:
     started: bool = False
     proposed: bool = False
 
-    @property
+    @cached_property
     def payload(self) -> str:
         """Hash of what would be done: agent, action and inputs in canonical form."""
         return digest_of({"agent": self.agent, "action": self.action, "inputs": self.inputs})
@@ -58,3 +60,8 @@ class Request:
     def root(self) -> str:
         """The execution whose budget pays."""
         return self.passport.root or self.execution_id
+
+
+def key_of(request: Request, action: str) -> str:
+    """The idempotency key of a request for an action, named `agent.action`; the same for every attempt."""
+    return effect_key(request.passport.tenant, request.execution_id, request.call or request.step, 0, action)

@@ -23,8 +23,6 @@ from dirigent.domain.event import (
     ExecutionResumed,
     ExecutionStarted,
     FanOutStarted,
-    SignalAwaited,
-    SignalReceived,
     StepCompleted,
     StepFailed,
     StepOutcomeResolved,
@@ -32,10 +30,9 @@ from dirigent.domain.event import (
     StepSkipped,
     StepStarted,
     TimerFired,
-    WaitEnded,
 )
 from dirigent.domain.workflow import Definition
-from dirigent.interpreter import approvals, children, fanout, lifecycle, signals, steps, waits
+from dirigent.interpreter import approvals, children, fanout, lifecycle, steps, waits
 from dirigent.interpreter.graph import Graph, build_graph
 from dirigent.interpreter.state import State, Turn
 
@@ -60,9 +57,6 @@ HANDLERS: dict[type[Event], Handler] = {
     ApprovalRequested: approvals.approval_requested,
     ApprovalDecided: approvals.approval_decided,
     TimerFired: waits.timer_fired,
-    SignalAwaited: signals.signal_awaited,
-    SignalReceived: signals.signal_received,
-    WaitEnded: signals.wait_ended,
     ChildEnded: children.child_ended,
     CallStarted: children.call_started,
     CallEnded: children.call_ended,
@@ -97,28 +91,18 @@ class Machine:
         """What is still to be done, in the order in which it was asked for."""
         return list(self.state.outstanding.values())
 
-    def knows(self, signal: SignalReceived) -> bool:
-        """Whether this very signal was received before; raises `SignalRefused` where it cannot be taken."""
-        return signals.is_known(Turn(self.state, self.graph), signal)
-
-    def awaits(self, signal: SignalReceived) -> bool:
-        """Whether a step waits for a signal like this."""
-        return signals.is_awaited(Turn(self.state, self.graph), signal)
-
     def _admit(self, event: Event) -> None:
-        started = isinstance(event, ExecutionStarted)
-        possible = type(event) in HANDLERS and started is (self.state.version == 0) and not self.state.ended
-        if not possible or (self.state.status == "cancelling" and type(event) not in AFTER_CANCEL):
-            name = type(event).__name__
-            raise IllegalTransition(f"{name} cannot follow in an execution that is {self.state.status}.")
-        if self.state.paused is (type(event) is ExecutionPaused) and type(event) in PAUSING:
-            raise IllegalTransition(f"{self.state.execution_id} is {self.state.status} already.")
-        if isinstance(event, SignalReceived) and self.knows(event):
-            raise IllegalTransition(f"The signal {event.signal_id!r} was received before.")
-        step = _step_of(event)
-        if step and step not in self.state.steps:
-            raise IllegalTransition(f"There is no step {step!r} in {self.state.execution_id}.")
-        _admit_step(self.state, event)
+        kind, state = type(event), self.state
+        possible = kind in HANDLERS and (kind is ExecutionStarted) is (state.version == 0)
+        if not possible or state.ended_at or (state.status == "cancelling" and kind not in AFTER_CANCEL):
+            raise IllegalTransition(f"{kind.__name__} cannot follow in an execution that is {state.status}.")
+        allowed = LIFECYCLE.get(kind)
+        if allowed is not None:
+            _admit_step(state, event, allowed)
+        elif kind in PAUSING and state.paused is (kind is ExecutionPaused):
+            raise IllegalTransition(f"{state.execution_id} is {state.status} already.")
+        elif (step := _step_of(event)) and step not in state.steps:
+            raise _unknown(state, step)
 
 
 PAUSING = (ExecutionPaused, ExecutionResumed)
@@ -134,8 +118,6 @@ LIFECYCLE: dict[type[Event], frozenset[str]] = {
     ApprovalRequested: frozenset({"running"}),
     ApprovalDecided: frozenset({"waiting"}),
     FanOutStarted: frozenset({"running"}),
-    SignalAwaited: frozenset({"running"}),
-    WaitEnded: frozenset({"waiting"}),
     ChildEnded: frozenset({"running"}),
 }
 
@@ -146,18 +128,23 @@ def _step_of(event: Event) -> str:
     return getattr(event, "step", "")
 
 
-def _admit_step(state: State, event: Event) -> None:
-    allowed = LIFECYCLE.get(type(event))
-    if allowed is None:
-        return
-    step: str = event.step  # type: ignore[attr-defined]  # every event in LIFECYCLE has one
-    status = state.steps[step].status
-    if status not in allowed:
-        name = type(event).__name__
-        raise IllegalTransition(f"{name} cannot follow: step {step!r} is {status}.")
-    attempt = getattr(event, "attempt", state.steps[step].attempt)
-    if attempt != state.steps[step].attempt:
-        name, current = type(event).__name__, state.steps[step].attempt
-        raise IllegalTransition(f"{name} of attempt {attempt}: step {step!r} is at attempt {current}.")
-    if isinstance(event, ApprovalDecided) and event.approval_id != state.steps[step].approval:
-        raise IllegalTransition(f"Approval {event.approval_id} is not the one that step {step!r} waits for.")
+def _admit_step(state: State, event: Any, allowed: frozenset[str]) -> None:
+    found = state.steps.get(event.step)
+    if found is None:
+        raise _unknown(state, event.step)
+    name = type(event).__name__
+    if found.status not in allowed:
+        raise IllegalTransition(f"{name} cannot follow: step {event.step!r} is {found.status}.")
+    attempt = getattr(event, "attempt", found.attempt)
+    if attempt != found.attempt:
+        raise IllegalTransition(
+            f"{name} of attempt {attempt}: step {event.step!r} is at attempt {found.attempt}."
+        )
+    if type(event) is ApprovalDecided and event.approval_id != found.approval:
+        raise IllegalTransition(
+            f"Approval {event.approval_id} is not the one that step {event.step!r} waits for."
+        )
+
+
+def _unknown(state: State, step: str) -> IllegalTransition:
+    return IllegalTransition(f"There is no step {step!r} in {state.execution_id}.")

@@ -1,4 +1,4 @@
-"""One execution in memory: its machine, its running actions and its timers."""
+"""One execution in memory: its machine, what is ready to be done, and its timers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from dirigent.domain.command import Command, InvokeAction, RecordEvent, StartChild, StartTimer
+from dirigent.domain.command import Command, RecordEvent, StartTimer
 from dirigent.domain.errors import IllegalTransition
-from dirigent.domain.event import CallEnded, CallStarted, Event, SignalReceived, TimerFired
-from dirigent.execution.request import Request
+from dirigent.domain.event import CallEnded, CallStarted, Event, TimerFired
 from dirigent.interpreter.machine import Machine
 from dirigent.ports import Clock, Journal
 
@@ -21,99 +20,107 @@ class Host(Protocol):
     journal: Journal
     clock: Clock
 
-    async def dispatch(self, request: Request, live: LiveExecution, ready: Awaitable[None]) -> None:
-        """Take an action through the dispatcher."""
-        ...
-
-    async def start_child(self, live: LiveExecution, command: StartChild, ready: Awaitable[None]) -> None:
-        """Start or find an execution for a step."""
+    def schedule(self, live: LiveExecution) -> None:
+        """Give the execution a turn, in which its ready commands are done and its events handed on."""
         ...
 
     def appended(self, live: LiveExecution, events: Sequence[Event], durable: Awaitable[None]) -> None:
         """Events were handed to the journal."""
         ...
 
-    def idle(self, live: LiveExecution, error: BaseException | None) -> None:
-        """Something an execution was doing has ended, with an error if it broke off."""
-        ...
-
 
 class LiveExecution:
-    """Feeds events to the machine, appends them, and obeys the commands that come out.
+    """Feeds events to the machine and keeps the commands that come out until their turn.
 
-    All events that one event entails go to the journal together. It is the dispatcher's ledger.
+    Events gather until `flush` hands them to the journal together. It is the dispatcher's ledger.
     """
+
+    __slots__ = (
+        "_appended",
+        "_durable",
+        "_events",
+        "_host",
+        "_timers",
+        "execution_id",
+        "machine",
+        "queued",
+        "ready",
+        "tasks",
+        "undurable",
+    )
 
     def __init__(self, execution_id: str, machine: Machine, host: Host) -> None:
         self.execution_id = execution_id
         self.machine = machine
+        self.ready: deque[Command] = deque()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.queued = False
         self.undurable = 0
-        self.durable: Awaitable[None] = _done()
         self._host = host
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._events: list[Event] = []
+        self._appended = machine.state.version
+        self._durable: Awaitable[None] | None = None
         self._timers: dict[str, Callable[[], None]] = {}
 
     @property
     def busy(self) -> bool:
-        """Whether an action is under way or an event is not yet durable."""
-        return bool(self._tasks) or self.undurable > 0
+        """Whether an action is under way or ready, or an event is not yet durable."""
+        return bool(self.tasks or self.queued or self._events) or self.undurable > 0
 
     def record(self, event: Event) -> Awaitable[None]:
-        """Apply and append an event with everything it entails.
+        """Apply an event with everything it entails and hand it to the journal at once."""
+        self.note(event)
+        return self.durable()
+
+    def note(self, event: Event) -> None:
+        """Apply an event with everything it entails; it goes to the journal with the present turn.
 
         An event that the state cannot take any more (a late result after a cancel) is dropped.
         """
-        events: list[Event] = []
-        commands: list[Command] = []
-        before = self.machine.state.version
         try:
-            self._apply(event, events, commands)
+            self._apply(event)
         except IllegalTransition:
             if not self.machine.state.ended:
                 raise
-            return _done()
-        self.durable = durable = self._host.journal.append(self.execution_id, before, events)
-        self._host.appended(self, events, durable)
+            return
         if self.machine.state.ended:
             self.stop()
-        else:
-            self.obey(commands, durable)
-        return durable
+        self._host.schedule(self)
 
-    async def receive(self, signal: SignalReceived, *, keep: bool) -> bool:
-        """Take in a signal once; without `keep` only where a step waits for it. Tells whether it is there.
+    def durable(self) -> Awaitable[None]:
+        """Completes when everything noted so far is on stable storage."""
+        self.flush()
+        return self._durable or _done()
 
-        Returns when it is on stable storage, also where an earlier call brought it.
-        """
-        known = self.machine.knows(signal)
-        if not (known or keep or self.machine.awaits(signal)):
-            return False
-        await (self.durable if known else self.record(signal))
-        return True
-
-    def note(self, event: Event) -> None:
-        """As `record`, for those who need not wait."""
-        _ = self.record(event)
+    def flush(self) -> None:
+        """Hand the journal what has been noted since the last time."""
+        if not self._events:
+            return
+        events, self._events = self._events, []
+        before, self._appended = self._appended, self._appended + len(events)
+        self._durable = self._host.journal.append(self.execution_id, before, events)
+        self._host.appended(self, events, self._durable)
 
     def call(self, call: str) -> CallStarted | CallEnded | None:
         """What is known of a call that a running action made before."""
         return self.machine.state.calls.get(call)
 
-    def obey(self, commands: Sequence[Command], ready: Awaitable[None]) -> None:
-        """Do what the machine asks for."""
+    def obey(self, commands: Sequence[Command]) -> None:
+        """Take up what the machine asks for."""
         for command in commands:
-            if isinstance(command, InvokeAction):
-                self._spawn(self._host.dispatch(self._request(command), self, ready))
-            elif isinstance(command, StartTimer):
+            if type(command) is StartTimer:
                 self._arm(command)
-            elif isinstance(command, StartChild):
-                self._spawn(self._host.start_child(self, command, ready))
-            elif isinstance(command, RecordEvent):
+            elif type(command) is RecordEvent:
                 self.note(command.event)
+            else:
+                self.ready.append(command)
+        if self.ready:
+            self._host.schedule(self)
 
     def stop(self) -> None:
         """Cancel what is under way; the journal keeps what was asked for."""
-        for task in self._tasks:
+        self.ready.clear()
+        for task in self.tasks:
             if task is not asyncio.current_task():
                 task.cancel()
         for cancel in self._timers.values():
@@ -122,46 +129,21 @@ class LiveExecution:
 
     async def stopped(self) -> None:
         """Return when nothing of this execution runs any more."""
-        pending = [task for task in self._tasks if task is not asyncio.current_task()]
+        pending = [task for task in self.tasks if task is not asyncio.current_task()]
         await asyncio.gather(*pending, return_exceptions=True)
 
-    def _apply(self, event: Event, events: list[Event], commands: list[Command]) -> None:
-        queue = deque([event])
-        while queue:
-            current = queue.popleft()
-            issued = self.machine.apply(current)
-            events.append(current)
-            for command in issued:
-                if isinstance(command, RecordEvent):
-                    queue.append(command.event)
+    def _apply(self, event: Event) -> None:
+        entailed = [event]
+        for current in entailed:
+            commands = self.machine.apply(current)
+            self._events.append(current)
+            for command in commands:
+                if type(command) is RecordEvent:
+                    entailed.append(command.event)
+                elif type(command) is StartTimer:
+                    self._arm(command)
                 else:
-                    commands.append(command)
-
-    def _request(self, command: InvokeAction) -> Request:
-        state = self.machine.state
-        assert state.passport is not None, "an execution starts with ExecutionStarted"
-        return Request(
-            passport=state.passport,
-            execution_id=self.execution_id,
-            step=command.step,
-            attempt=command.attempt,
-            agent=command.agent,
-            action=command.action,
-            inputs=command.inputs,
-            now_ms=state.now,
-            timeout_ms=command.timeout_ms,
-            approved=command.approved,
-            started=command.started,
-        )
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._host.idle(self, None if task.cancelled() else task.exception())
+                    self.ready.append(command)
 
     def _arm(self, command: StartTimer) -> None:
         name = command.timer

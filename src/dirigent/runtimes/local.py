@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import structlog
 
-from dirigent.domain.command import AwaitSignal, StartChild
+from dirigent.domain.command import Command, InvokeAction, StartChild
 from dirigent.domain.errors import Conflict, DirigentError, JournalDamaged, NotFound
 from dirigent.domain.event import (
     TERMINAL,
@@ -22,7 +23,6 @@ from dirigent.domain.event import (
     ExecutionResumed,
     ExecutionStarted,
     Passport,
-    SignalReceived,
     StepFailed,
 )
 from dirigent.domain.workflow import Definition, Kind
@@ -30,16 +30,15 @@ from dirigent.execution.dispatcher import Dispatcher
 from dirigent.execution.failures import failure_of
 from dirigent.execution.request import Request
 from dirigent.interpreter.graph import Graph, build_graph
-from dirigent.interpreter.inputs import check_input
-from dirigent.interpreter.loading import definition_from, definition_to_dict, stored_definition
+from dirigent.interpreter.loading import definition_from, definition_to_dict
 from dirigent.interpreter.machine import Machine
 from dirigent.ports import Clock, Journal, Projections
 from dirigent.runtimes.families import Families
 from dirigent.runtimes.live import LiveExecution
+from dirigent.runtimes.pump import Pump
 
 log = structlog.get_logger("dirigent.runtime")
 
-PATIENT = ("timer:approval:", "timer:signal:")
 FAMILY_EVENTS = (CancelRequested, ExecutionPaused, ExecutionResumed)
 
 Observer = Callable[[str, Event], None]
@@ -67,6 +66,9 @@ class LocalRuntime:
         self._dispatcher = dispatcher
         self._library = library
         self._live = Families()
+        self._pump = Pump(self._perform, self._performed)
+        self._committing: asyncio.Future[None] | None = None
+        self._handed_in: list[tuple[LiveExecution, Sequence[Event]]] = []
         self._graphs: dict[str, Graph] = {}
         self._observers: list[Observer] = []
         self._closing = False
@@ -77,19 +79,20 @@ class LocalRuntime:
         resumed = [
             execution_id for execution_id in self._projections.unfinished() if self._load(execution_id)
         ]
-        ready = _settled()
         for execution_id in resumed:
             live = self._live.get(execution_id)
             if live is not None:
-                live.obey(live.machine.outstanding, ready)
+                live.obey(live.machine.outstanding)
         return resumed
 
     async def close(self) -> None:
         """Stop everything that runs; the journal keeps what is needed to go on."""
         self._closing = True
+        await self._pump.stop()
         for live in self._live:
             live.stop()
             await live.stopped()
+            live.flush()
             self._live.remove(live.execution_id)
 
     async def submit(self, definition: Definition, started: ExecutionStarted) -> None:
@@ -101,21 +104,13 @@ class LocalRuntime:
         live = self._live.get(execution_id)
         if live is None:
             raise self._absent(execution_id)
-        if isinstance(event, SignalReceived):
-            await live.receive(event, keep=True)
-            return
         durable = live.record(event)
         if isinstance(event, FAMILY_EVENTS):
             self._tell_children(live, event)
         await durable
 
-    async def offer(self, execution_id: str, signal: SignalReceived) -> bool:
-        """Hand over a signal where a step waits for one like it; tells whether one did."""
-        live = self._live.get(execution_id)
-        return live is not None and await live.receive(signal, keep=False)
-
     async def rest(self, execution_id: str) -> None:
-        """Return when the execution has ended, or waits for a person or a signal and nothing else moves."""
+        """Return when the execution has ended, or waits for a person and nothing else moves."""
         while self._failure is None and self._moves(execution_id):
             await self._live.changed(execution_id)
         if self._failure is not None:
@@ -130,13 +125,30 @@ class LocalRuntime:
         """Ids of the executions in memory."""
         return [live.execution_id for live in self._live]
 
-    async def dispatch(self, request: Request, live: LiveExecution, ready: Awaitable[None]) -> None:
-        """Take an action of a live execution through the dispatcher."""
-        await self._dispatcher.dispatch(request, live, ready)
+    def schedule(self, live: LiveExecution) -> None:
+        """Give an execution its turn."""
+        if not self._closing:
+            self._pump.schedule(live)
 
-    async def start_child(self, live: LiveExecution, command: StartChild, ready: Awaitable[None]) -> None:
+    def appended(self, live: LiveExecution, events: Sequence[Event], durable: Awaitable[None]) -> None:
+        """Tell observers, waiters and the parent once the events are durable."""
+        live.undurable += 1
+        future = asyncio.ensure_future(durable)
+        if future is not self._committing:
+            self._committing, self._handed_in = future, []
+            future.add_done_callback(partial(self._durable, self._handed_in))
+        self._handed_in.append((live, events))
+
+    async def _perform(self, live: LiveExecution, command: Command) -> None:
+        if isinstance(command, InvokeAction):
+            await self._dispatcher.dispatch(_request(live, command), live)
+        else:
+            assert isinstance(command, StartChild), "timers and events are not queued"
+            await self._start_child(live, command)
+
+    async def _start_child(self, live: LiveExecution, command: StartChild) -> None:
         """Start the execution that a step asked for; one that is there already is not started again."""
-        await ready
+        await live.durable()
         if self.journal.head(command.child):
             self._take_up(live, command)
             return
@@ -152,13 +164,7 @@ class LocalRuntime:
             return
         await self._begin(definition, started)
 
-    def appended(self, live: LiveExecution, events: Sequence[Event], durable: Awaitable[None]) -> None:
-        """Tell observers, waiters and the parent once the events are durable."""
-        live.undurable += 1
-        future = asyncio.ensure_future(durable)
-        future.add_done_callback(lambda done: self._durable(live, events, done))
-
-    def idle(self, live: LiveExecution, error: BaseException | None) -> None:
+    def _performed(self, live: LiveExecution, error: BaseException | None) -> None:
         """Wake those who wait for the family; a broken driver wakes everybody with its error."""
         self._live.touch(live.execution_id)
         if error is not None:
@@ -213,7 +219,7 @@ class LocalRuntime:
         data = self._projections.definition(content_hash)
         if data is None:
             raise NotFound(f"The definition {content_hash[:12]} is not stored.", code="definition_not_found")
-        return stored_definition(data)
+        return definition_from(data)
 
     def _definition_of(self, command: StartChild) -> Definition:
         if command.definition is not None:
@@ -232,7 +238,7 @@ class LocalRuntime:
             execution_id=command.child,
             workflow=definition.name,
             definition=definition.content_hash,
-            input=check_input(definition, command.input),
+            input=command.input,
             passport=Passport(
                 tenant=passport.tenant,
                 actor=passport.actor,
@@ -267,15 +273,22 @@ class LocalRuntime:
             machine.apply(event)
         live.note(_child_ended(machine, last, self.clock.now_ms()))
 
-    def _durable(self, live: LiveExecution, events: Sequence[Event], done: asyncio.Future[None]) -> None:
-        live.undurable -= 1
+    def _durable(
+        self, handed_in: list[tuple[LiveExecution, Sequence[Event]]], done: asyncio.Future[None]
+    ) -> None:
         error = None if done.cancelled() else done.exception()
-        if error is not None:
-            self.idle(live, error)
-            return
-        for event in events:
-            self._tell(live.execution_id, event)
-        if events and isinstance(events[-1], TERMINAL):
+        for live, events in handed_in:
+            live.undurable -= 1
+            if error is not None:
+                self._performed(live, error)
+            else:
+                self._settled(live, events)
+
+    def _settled(self, live: LiveExecution, events: Sequence[Event]) -> None:
+        if self._observers:
+            for event in events:
+                self._tell(live.execution_id, event)
+        if isinstance(events[-1], TERMINAL):
             self._ended(live, events[-1])
         self._live.touch(live.execution_id)
 
@@ -319,9 +332,9 @@ class LocalRuntime:
 
 
 def _pending(live: LiveExecution) -> bool:
-    """Whether something other than a person, a signal or a child is waited for."""
+    """Whether something other than a person or a child is waited for."""
     return any(
-        not (name.startswith(PATIENT) or isinstance(command, StartChild | AwaitSignal))
+        not (name.startswith("timer:approval:") or isinstance(command, StartChild))
         for name, command in live.machine.state.outstanding.items()
     )
 
@@ -345,7 +358,19 @@ def _narrower(outer: tuple[str, ...], inner: tuple[str, ...]) -> tuple[str, ...]
     return tuple(name for name in inner if name in outer) if outer else inner
 
 
-def _settled() -> Awaitable[None]:
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    future.set_result(None)
-    return future
+def _request(live: LiveExecution, command: InvokeAction) -> Request:
+    state = live.machine.state
+    assert state.passport is not None, "an execution starts with ExecutionStarted"
+    return Request(
+        passport=state.passport,
+        execution_id=live.execution_id,
+        step=command.step,
+        attempt=command.attempt,
+        agent=command.agent,
+        action=command.action,
+        inputs=command.inputs,
+        now_ms=state.now,
+        timeout_ms=command.timeout_ms,
+        approved=command.approved,
+        started=command.started,
+    )

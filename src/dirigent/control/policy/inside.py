@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from operator import itemgetter
 
 from dirigent.control.policy.conditions import Condition
 from dirigent.control.policy.rules import Rule
@@ -12,6 +13,8 @@ DECLARED = ("type", "agent", "action", "risk", "effect", "outward", "autonomy", 
 # What follows from the declaration and the user for an action that carries no message.
 FOLLOWING = frozenset((*DECLARED, "name", "carries_message", "recipient", "user_id"))
 REMEMBERED_MAX = 10_000
+
+_declared = itemgetter(*DECLARED)
 
 Key = tuple[object, ...]
 
@@ -30,15 +33,18 @@ class Inside:
     def key_of(self, subject: Subject) -> Key | None:
         """What the subject declares; None where more than that may decide."""
         facts = subject.facts
-        if not self._holds or subject.point != "action" or facts.get("outward") is not False:
+        if not self._holds or subject.point != "action" or len(facts) != len(DECLARED) + 1:
             return None
         inputs = facts.get("inputs")
-        if len(facts) != len(DECLARED) + 1 or not isinstance(inputs, Mapping):
+        if not isinstance(inputs, dict) or "message" in inputs or "lead" in inputs:
             return None
         user = inputs.get("user_id", "")
-        if "message" in inputs or "lead" in inputs or not isinstance(user, str):
+        if facts.get("outward") is not False or not isinstance(user, str):
             return None
-        return (subject.tenant, user, *(facts.get(name) for name in DECLARED))
+        try:
+            return (subject.tenant, user, _declared(facts))
+        except KeyError:
+            return None
 
     def remember(self, key: Key, decision: Decision) -> None:
         """Keep a decision, within bounds."""

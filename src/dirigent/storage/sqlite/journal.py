@@ -83,11 +83,6 @@ class SqliteJournal:
         return self._writer.commits
 
     @property
-    def position(self) -> int:
-        """The position of the last event handed in, whether or not it is on stable storage yet."""
-        return self._position
-
-    @property
     def durable(self) -> int:
         """The last position on stable storage."""
         return self._writer.durable
@@ -127,9 +122,8 @@ class SqliteJournal:
     def head(self, stream: str) -> int:
         """The version of the last event handed in for a stream; 0 when there is none."""
         known = self._heads.get(stream)
-        if known is None:
-            self._admit(stream)
-            known = self._reader.head(stream)
+        if known is None and _may_be_named(stream):
+            known = self._load(stream)
         return known.version if known is not None else 0
 
     def verify(self) -> Verification:
@@ -212,13 +206,17 @@ def _encoded(events: Sequence[Event]) -> list[bytes]:
         raise InvalidInput(f"{names} cannot be stored: {error}.", fix=fix) from error
 
 
-def _genesis(stream: str) -> bytes:
-    if not stream:
-        raise InvalidInput("A stream has a name.", field="stream")
+def _may_be_named(stream: str) -> bool:
     try:
-        return genesis(stream)
-    except UnicodeEncodeError as error:
-        raise InvalidInput(f"{stream!r} is no name for a stream.", field="stream") from error
+        return bool(stream.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _genesis(stream: str) -> bytes:
+    if not _may_be_named(stream):
+        raise InvalidInput(f"{stream!r} is no name for a stream.", field="stream")
+    return genesis(stream)
 
 
 def _nothing() -> Awaitable[None]:

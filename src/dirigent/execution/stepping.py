@@ -1,0 +1,69 @@
+"""Running a coroutine to its first wait, so that what never waits costs neither a task nor a timer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Suspended(Generic[T]):
+    """A coroutine that waits for the first time; awaiting this goes on with it.
+
+    It has to be awaited in the task in which the coroutine was begun; it goes on in the same context.
+    """
+
+    __slots__ = ("_send", "_throw", "_waits_for")
+
+    def __init__(
+        self, waits_for: Any, send: Callable[[Any], Any], throw: Callable[[BaseException], Any]
+    ) -> None:
+        self._waits_for = waits_for
+        self._send = send
+        self._throw = throw
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        waits_for = self._waits_for
+        try:
+            while True:
+                try:
+                    sent = yield waits_for
+                except BaseException as error:  # whatever the task is told is for the coroutine to hear
+                    waits_for = self._throw(error)
+                else:
+                    waits_for = self._send(sent)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+
+
+def begin(coroutine: Coroutine[Any, Any, T]) -> tuple[T | None, Suspended[T] | None]:
+    """Run a coroutine of the current task until it ends or waits: its value, or what is left of it."""
+    try:
+        waits_for = coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value, None
+    return None, Suspended(waits_for, coroutine.send, coroutine.throw)
+
+
+def begin_apart(coroutine: Coroutine[Any, Any, None]) -> Suspended[None] | None:
+    """As `begin`, in an empty context of its own: what the coroutine sets there, no other sees."""
+    apart = Context()
+    try:
+        waits_for = apart.run(coroutine.send, None)
+    except StopIteration:
+        return None
+    send, throw = coroutine.send, coroutine.throw
+    return Suspended(waits_for, lambda sent: apart.run(send, sent), lambda error: apart.run(throw, error))
+
+
+async def within(seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
+    """The value of a coroutine; raises `TimeoutError` where it waits longer than the limit."""
+    value, suspended = begin(coroutine)
+    if suspended is None:
+        return value  # type: ignore[return-value]  # it has ended, so the value is its own
+    async with asyncio.timeout(seconds):
+        return await suspended

@@ -1,1 +1,0 @@
-"""Events of the business: read, taken in, followed and replayed."""

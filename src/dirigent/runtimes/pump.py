@@ -1,0 +1,118 @@
+"""What is ready is done here, one execution after the other, on one task for as long as nothing waits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Any, Protocol
+
+from dirigent.domain.command import Command
+from dirigent.execution.stepping import Suspended, begin_apart
+
+TURN_COMMANDS_MAX = 16
+SLICE_S = 0.002
+
+
+class Turnable(Protocol):
+    """An execution as the pump sees it. `queued` is the pump's own mark."""
+
+    queued: bool
+    ready: deque[Command]
+    tasks: set[asyncio.Task[None]]
+
+    def flush(self) -> None:
+        """Hand the journal what has happened since the last time."""
+        ...
+
+
+class Pump:
+    """Takes executions in turn and carries out their ready commands.
+
+    A command that does not wait is done within the pump's own task. One that waits keeps that task for
+    itself, and the pump goes on in a new one; so an action always runs in a task of its own once it
+    waits. What a turn has brought goes to the journal in one piece. After `SLICE_S` seconds of work the
+    event loop gets its turn.
+    """
+
+    def __init__(
+        self,
+        perform: Callable[[Any, Command], Coroutine[Any, Any, None]],
+        ended: Callable[[Any, BaseException | None], None],
+    ) -> None:
+        self._perform = perform
+        self._ended = ended
+        self._queue: deque[Turnable] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running = False
+
+    def schedule(self, live: Turnable) -> None:
+        """Give an execution a turn; one that is waiting for its turn is not queued twice."""
+        if live.queued:
+            return
+        live.queued = True
+        self._queue.append(live)
+        if not self._running:
+            self._start()
+
+    async def stop(self) -> None:
+        """Begin nothing more, and return when what was begun has been cancelled."""
+        self._queue.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self) -> None:
+        self._running = True
+        task = asyncio.get_running_loop().create_task(self._run(), context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self) -> None:
+        until = time.perf_counter() + SLICE_S
+        while self._queue:
+            live = self._queue.popleft()
+            suspended = self._turn(live)
+            if suspended is not None:
+                await self._see_through(live, suspended)
+                return
+            if time.perf_counter() > until:
+                await asyncio.sleep(0)
+                until = time.perf_counter() + SLICE_S
+        self._running = False
+
+    def _turn(self, live: Turnable) -> Suspended[None] | None:
+        """Carry out what is ready, within bounds; gives what waits, if something does."""
+        suspended = error = None
+        try:
+            for _ in range(TURN_COMMANDS_MAX):
+                if not live.ready or suspended is not None:
+                    break
+                suspended = begin_apart(self._perform(live, live.ready.popleft()))
+            live.flush()
+        except Exception as broken:
+            error = broken
+        live.queued = False
+        self._ended(live, error)
+        if live.ready:
+            self.schedule(live)
+        return suspended
+
+    async def _see_through(self, live: Turnable, suspended: Suspended[None]) -> None:
+        """Stay with a command that waits; the others go on without this task."""
+        self._running = False
+        if self._queue:
+            self._start()
+        task = asyncio.current_task()
+        assert task is not None, "the pump runs in a task"
+        live.tasks.add(task)
+        error: BaseException | None = None
+        try:
+            await suspended
+        except Exception as broken:
+            error = broken
+        finally:
+            live.tasks.discard(task)
+            self._ended(live, error)
