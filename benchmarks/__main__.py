@@ -16,7 +16,7 @@ import msgspec
 from benchmarks.figures import Figure, lines
 from benchmarks.profiling import WORKLOADS, profile
 from benchmarks.setting import LOOPS, Setting
-from benchmarks.subjects import SUBJECTS, measure_apart
+from benchmarks.subjects import LONG, SUBJECTS, measure_apart
 
 ROUNDS = 5
 
@@ -36,7 +36,7 @@ async def _measure(options: argparse.Namespace, folder: str) -> None:
     shown = sys.stderr if options.json else sys.stdout
     print(_machine(options.loop), file=shown)
     found: dict[str, list[Figure]] = {}
-    for name in options.only or SUBJECTS:
+    for name in options.only or [name for name in SUBJECTS if options.full or name not in LONG]:
         found[name] = await measure_apart(name, setting)
         print(f"\n{name}: {SUBJECTS[name]}", *lines(found[name]), sep="\n", file=shown, flush=True)
     if options.json:

@@ -45,9 +45,8 @@ def median(values: Sequence[float]) -> float:
 
 
 def percentile(values: Sequence[float], rank: int) -> float:
-    """The value that `rank` in a hundred do not exceed."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, len(ordered) * rank // 100)]
+    """The least value that so many in a hundred do not exceed."""
+    return sorted(values)[-(-len(values) * rank // 100) - 1]
 
 
 def lines(figures: Sequence[Figure]) -> Iterator[str]:

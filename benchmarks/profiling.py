@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.ceiling import IN_FLIGHT, STEPS
 from benchmarks.lanes import keep_in_flight
 from benchmarks.setting import run_on
-from benchmarks.work import Bench, chain, completed, fan
+from benchmarks.work import Bench, chain, completed, fan, items_of
 from dirigent import Dirigent
 
 SHOWN = 45
@@ -32,7 +32,7 @@ async def _long(dirigent: Dirigent) -> int:
 
 
 async def _fan(dirigent: Dirigent) -> int:
-    completed(await dirigent.run(fan(5000), {"items": list(range(5000))}))
+    completed(await dirigent.run(fan(5000), {"items": items_of(5000)}))
     return 5000
 
 

@@ -8,7 +8,7 @@ from benchmarks.ceiling import IN_FLIGHT, STEPS, bare_steps_per_second
 from benchmarks.figures import Figure, median
 from benchmarks.lanes import keep_in_flight
 from benchmarks.setting import Setting
-from benchmarks.targets import TIMES_KEYED, TIMES_PURE, rate
+from benchmarks.targets import RUNS_A_MINUTE, TIMES_KEYED, TIMES_PURE, rate
 from benchmarks.work import Bench, chain, completed
 from dirigent import Dirigent
 
@@ -45,6 +45,13 @@ async def measure(setting: Setting) -> list[Figure]:
             target=rate(TIMES_KEYED, limit, setting.loop),
             limit=limit,
             note="intent durable before, outcome after",
+        ),
+        Figure(
+            name="runs a minute",
+            value=median(pure) / STEPS * 60,
+            unit="",
+            target=RUNS_A_MINUTE,
+            note=f"of {STEPS} pure steps",
         ),
         Figure(name="events a commit", value=median(gathered), unit="", note="one flush each"),
     ]

@@ -13,12 +13,24 @@ import msgspec
 from benchmarks.figures import Figure
 from benchmarks.setting import Setting, run_on
 
-# In the order in which they are shown; what is measured only with --full says so.
+# In the order in which they are shown.
 SUBJECTS = {
     "ceiling": "flushes of this disk, and the bare loop on both event loops",
     "steps": "steps a second with a hundred runs in flight, pure and keyed",
+    "alone": "one workflow alone, from handing it in to its result",
+    "latency": "creating, starting, and what the engine adds to a step",
+    "long_run": "one run of five thousand steps",
+    "fanout": "many steps at once in one execution",
+    "memory": "what ended runs leave behind in memory",
+    "parked_runs": "ten thousand runs that wait for their time",
+    "recovery": "a thousand executions at work, killed and taken up again",
+    "history": "steps a second over a store that has seen a great deal",
+    "crowd": "a hundred thousand executions that wait",
     "plans": "from a goal to its checked plan",
 }
+
+# What takes minutes, measured only when all is asked for, or it by name.
+LONG = {"crowd"}
 
 
 def measure_here(name: str, setting: Setting) -> list[Figure]:

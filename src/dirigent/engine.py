@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from dirigent.domain.canonical import storable
-from dirigent.domain.errors import Conflict, InvalidInput, NotFound
+from dirigent.domain.canonical import canonical_bytes, storable
+from dirigent.domain.domain_event import DomainEvent, event_key
+from dirigent.domain.errors import Conflict, InvalidInput, NotFound, SignalRefused
 from dirigent.domain.event import (
     ApprovalDecided,
     CancelRequested,
@@ -19,15 +20,28 @@ from dirigent.domain.event import (
     ExecutionResumed,
     ExecutionStarted,
     Passport,
+    SignalReceived,
     StepOutcomeResolved,
 )
 from dirigent.domain.ids import goal_execution_id
+from dirigent.domain.patterns import is_name
 from dirigent.domain.policy import Autonomy
 from dirigent.domain.workflow import Definition
+from dirigent.interpreter.inputs import check_input
 from dirigent.interpreter.reading import Reading, read_execution
-from dirigent.ports import ApprovalRow, Clock, ExecutionRow, Journal, Projections, Runtime, Verification
+from dirigent.ports import (
+    ApprovalRow,
+    Clock,
+    ExecutionRow,
+    Journal,
+    Projections,
+    Runtime,
+    Verification,
+    Waiting,
+)
 
 GOALS_PER_SECOND_MAX = 100_000
+SIGNAL_BYTES_MAX = 256 * 1024
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +92,8 @@ class Engine:
     async def start(self, start: Start) -> str:
         """Accept an execution and return its id; it runs in the background.
 
-        Raises `Conflict` where an execution of that id exists.
+        Raises `Conflict` where an execution of that id exists and `InvalidInput` where the input is not
+        what the definition takes.
         """
         now = self._clock.now_ms()
         execution_id = start.execution_id or self._fresh_id(now)
@@ -87,7 +102,7 @@ class Engine:
             execution_id=execution_id,
             workflow=start.definition.name,
             definition=start.definition.content_hash,
-            input=storable(start.input, "The input"),
+            input=storable(check_input(start.definition, start.input), "The input"),
             passport=Passport(
                 tenant=start.tenant,
                 actor=start.actor,
@@ -128,6 +143,54 @@ class Engine:
     async def reject(self, approval_id: str, actor: str, comment: str = "") -> ApprovalRow:
         """Say no; the step ends as rejected."""
         return await self._decide(self._open_approval(approval_id), "rejected", actor, comment)
+
+    async def signal(
+        self, execution_id: str, name: str, data: Any = None, *, signal_id: str = "", sender: str = ""
+    ) -> str:
+        """Tell a running execution something; returns the id of the signal once it is on stable storage.
+
+        The step that waits for a signal of this name takes it; until one does it is kept. The same
+        signal under the same id counts once, also after the end. Raises `SignalRefused` where the id
+        stands for another signal or where too many are kept, `Conflict` where the execution has ended.
+        """
+        if not is_name(name):
+            raise InvalidInput(
+                f"{name!r} is no name of a signal.", fix="Write it as order.paid.", field="name"
+            )
+        signal = SignalReceived(
+            at=self._clock.now_ms(),
+            name=name,
+            signal_id=signal_id or f"sig_{uuid.uuid4().hex}",
+            data=_bounded(data),
+            sender=sender,
+        )
+        try:
+            await self.runtime.deliver(execution_id, signal)
+        except SignalRefused:
+            raise
+        except Conflict:
+            if not self._was_received(execution_id, signal):
+                raise
+        return signal.signal_id
+
+    async def deliver_event(self, tenant: str, event: DomainEvent) -> list[str]:
+        """Hand a domain event to every execution of the tenant that waits for one like it; returns their ids.
+
+        Each takes it once, however often it is handed in.
+        """
+        signal = SignalReceived(
+            at=self._clock.now_ms(),
+            name=event.type,
+            signal_id=event_key(tenant, event.source, event.id).hex(),
+            data=event.data,
+            event_id=event.id,
+            source=event.source,
+            subject=event.subject,
+            time=event.time,
+        )
+        waiting = self._projections.waiting(tenant, event=event.type)
+        executions = dict.fromkeys(row.execution_id for row in waiting)
+        return [name for name in executions if await self.runtime.offer(name, signal)]
 
     async def cancel(self, execution_id: str, actor: str, reason: str = "") -> None:
         """Stop an execution and all it started; nothing new acts from here on."""
@@ -213,9 +276,25 @@ class Engine:
             raise NotFound(f"There is no approval {approval_id!r}.", code="approval_not_found")
         return found
 
+    def waiting(
+        self, tenant: str | None = None, *, event: str | None = None, execution: str | None = None
+    ) -> list[Waiting]:
+        """Steps that wait for a signal, longest first."""
+        return self._projections.waiting(tenant, event=event, execution=execution)
+
     def verify(self) -> Verification:
         """Check the whole journal."""
         return self._journal.verify()
+
+    def _was_received(self, execution_id: str, signal: SignalReceived) -> bool:
+        """Whether an execution that has ended took this very signal; raises `SignalRefused` for another."""
+        received = [event for event in self.events(execution_id) if isinstance(event, SignalReceived)]
+        found = next((event for event in received if event.signal_id == signal.signal_id), None)
+        if found is not None and (found.name, found.data) != (signal.name, signal.data):
+            raise SignalRefused(
+                f"The signal {signal.signal_id!r} was received before and said something else."
+            )
+        return found is not None
 
     def _open_approval(self, approval_id: str) -> ApprovalRow:
         row = self.approval(approval_id)
@@ -235,3 +314,16 @@ class Engine:
         )
         await self.runtime.deliver(row.execution_id, event)
         return self.approval(row.approval_id)
+
+
+def _bounded(data: Any) -> Any:
+    """What a signal says, as the journal will give it back."""
+    kept = storable(data, "The data of the signal")
+    size = len(canonical_bytes(kept))
+    if size > SIGNAL_BYTES_MAX:
+        raise InvalidInput(
+            f"The data of the signal has {size:,} bytes.",
+            fix=f"Keep it under {SIGNAL_BYTES_MAX:,} and refer to it.",
+            field="data",
+        )
+    return kept

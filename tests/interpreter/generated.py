@@ -84,6 +84,14 @@ def _step(number: int) -> st.SearchStrategy[dict[str, Any]]:
         ("transform", {"parameters": parameters}),
         ("approval", {"parameters": parameters}),
         ("wait", {"duration": st.sampled_from(["1s", "1h"])}),
+        (
+            "wait_for_event",
+            {
+                "event": st.sampled_from(["order.paid", "order.*", "order.${input.n}"]),
+                "filter": st.sampled_from([None, "event.data.n > 1", "event.data.x == 1"]),
+                "timeout": st.sampled_from([None, "1m"]),
+            },
+        ),
         ("subworkflow", {"workflow": st.sampled_from(["other", "${input.plan}", "${input.n}"])}),
     ]
     return st.one_of([st.fixed_dictionaries(_common(number, kind) | keys) for kind, keys in kinds])
@@ -184,6 +192,17 @@ def _be_the_world(harness: Harness, chance: random.Random) -> None:
         harness.decide(name, chance.choice(["approved", "approved", "rejected"]))
     elif state.steps[name].approval:
         harness.fire(f"approval:{name}")
+    elif name in state.signals.awaited:
+        _tell(harness, chance, name)
     elif name in harness.children:
         statuses = ["completed", "completed", "partially_completed", "failed", "blocked", "cancelled"]
         harness.end_child(name, chance.choice(statuses), {"n": 2})
+
+
+def _tell(harness: Harness, chance: random.Random, name: str) -> None:
+    """Let a step that waits for a signal have one, let its time pass, or tell something else."""
+    if f"signal:{name}" in harness.timers and chance.random() < 0.3:
+        harness.fire(f"signal:{name}")
+    else:
+        kind = chance.choice(["order.paid", "order.3", "order.lost", "other"])
+        harness.signal(kind, chance.choice([{"n": 2}, {"n": 2, "x": 1}]))

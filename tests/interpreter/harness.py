@@ -14,9 +14,12 @@ from dirigent.domain.event import (
     CancelRequested,
     ChildEnded,
     Event,
+    ExecutionPaused,
+    ExecutionResumed,
     ExecutionStarted,
     Failure,
     Passport,
+    SignalReceived,
     StepCompleted,
     StepFailed,
     StepOutcomeResolved,
@@ -32,6 +35,7 @@ from dirigent.interpreter.machine import Machine
 
 START = 1_700_000_000_000
 APPROVAL_MS = 3_600_000
+PATIENT = ("approval:", "signal:")
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ class Harness:
     def run(self) -> Harness:
         """Go on until only a person, a child execution or nothing is waited for; time flies."""
         while True:
-            due = sorted((at, name) for name, at in self.timers.items() if not name.startswith("approval:"))
+            due = sorted((at, name) for name, at in self.timers.items() if not name.startswith(PATIENT))
             if self.actions:
                 self.finish(self._pick(list(self.actions)))
             elif due:
@@ -177,6 +181,21 @@ class Harness:
                 payload=asked.payload,
             )
         )
+
+    def signal(self, name: str, data: Any = None, signal_id: str = "") -> SignalReceived:
+        """Tell the execution something."""
+        known = signal_id or f"sig-{len(self.machine.state.signals.seen)}"
+        told = SignalReceived(at=self.now, name=name, signal_id=known, data=data)
+        self.apply(told)
+        return told
+
+    def pause(self) -> None:
+        """Ask to begin nothing new."""
+        self.apply(ExecutionPaused(at=self.now, actor="boss"))
+
+    def resume(self) -> None:
+        """Ask to go on."""
+        self.apply(ExecutionResumed(at=self.now, actor="boss"))
 
     def resolve(self, name: str, *, happened: bool, output: Any = None) -> None:
         """Say what became of an effect."""

@@ -1,6 +1,16 @@
 """Mistakes that people make in workflow files: the text, and code, line, column and fix that are told."""
 
 
+def triggered(trigger: str) -> str:
+    """A workflow with one step and one trigger, whose text begins in line 4 and column 5."""
+    return f"name: x\nsteps: [{{id: a, type: transform}}]\ntriggers:\n  - {trigger}\n"
+
+
+def with_input(schema: str) -> str:
+    """A workflow with one step and an input, whose schema begins in line 3 and column 8."""
+    return f"name: x\nsteps: [{{id: a, type: transform}}]\ninput: {schema}\n"
+
+
 def one_step(*lines: str) -> str:
     """A workflow with one step, whose lines begin in line 4 and column 5."""
     return "name: x\nsteps:\n  - id: a\n" + "".join(f"    {line}\n" for line in lines)
@@ -10,6 +20,7 @@ BEGIN = "begin with workflow: and write name and steps below it"
 COLON = "put text that holds ': ' in quotes, or begin a new line"
 INDENT = "indent what belongs together by the same number of spaces"
 AGENT = ("type: agent", "agent_type: notifier", "action: send_notification")
+CRON = 'write it as in "0 9 * * 1-5"'
 TWO = "name: x\nsteps:\n  - {id: a, type: transform}\n  - {id: bee, type: transform}\nconnections:\n"
 
 MISTAKES = {
@@ -67,6 +78,209 @@ MISTAKES = {
         1,
         12,
         "write type: schedule or type: event, and what goes with it",
+    ),
+    "trigger without a type": (
+        triggered("{schedule: '0 9 * * *'}"),
+        "WF007",
+        4,
+        5,
+        "add type: schedule",
+    ),
+    "trigger of another type": (triggered("type: schedul"), "WF010", 4, 11, "did you mean schedule?"),
+    "trigger's type a number": (triggered("type: 3"), "WF008", 4, 11, "put it in quotes"),
+    "trigger key": (
+        triggered("{type: event, event_type: a.b, schedule: x}"),
+        "WF006",
+        4,
+        36,
+        "remove it",
+    ),
+    "trigger key misspelt": (
+        triggered("{type: schedule, schedule: '0 9 * * *', timezon: UTC}"),
+        "WF006",
+        4,
+        45,
+        "did you mean timezone?",
+    ),
+    "no schedule": (triggered("type: schedule"), "WF007", 4, 5, 'add schedule: "0 9 * * 1-5"'),
+    "no event type": (triggered("type: event"), "WF007", 4, 5, "add event_type: order.paid"),
+    "no webhook": (triggered("type: webhook"), "WF007", 4, 5, "add webhook: shop"),
+    "schedule in words": (triggered("{type: schedule, schedule: every day}"), "WF030", 4, 32, CRON),
+    "schedule with seconds": (
+        triggered("{type: schedule, schedule: '0 0 9 * * *'}"),
+        "WF030",
+        4,
+        32,
+        "leave out the seconds",
+    ),
+    "schedule by nickname": (
+        triggered("{type: schedule, schedule: '@daily'}"),
+        "WF030",
+        4,
+        32,
+        'write "0 0 * * *"',
+    ),
+    "schedule with a wrong hour": (
+        triggered("{type: schedule, schedule: '0 25 * * *'}"),
+        "WF030",
+        4,
+        32,
+        CRON,
+    ),
+    "schedule on the thirtieth of February": (
+        triggered("{type: schedule, schedule: '0 9 30 2 *'}"),
+        "WF030",
+        4,
+        32,
+        CRON,
+    ),
+    "time zone by city": (
+        triggered("{type: schedule, schedule: '0 9 * * *', timezone: berlin}"),
+        "WF031",
+        4,
+        55,
+        "did you mean Europe/Berlin?",
+    ),
+    "time zone misspelt": (
+        triggered("{type: schedule, schedule: '0 9 * * *', timezone: Europe/Berln}"),
+        "WF031",
+        4,
+        55,
+        "did you mean Europe/Berlin?",
+    ),
+    "time zone of nowhere": (
+        triggered("{type: schedule, schedule: '0 9 * * *', timezone: X}"),
+        "WF031",
+        4,
+        55,
+        "write it as in Europe/Berlin, or leave it out for UTC",
+    ),
+    "catch_up in text": (
+        triggered("{type: schedule, schedule: '0 9 * * *', catch_up: 'yes'}"),
+        "WF008",
+        4,
+        55,
+        "write true or false without quotes",
+    ),
+    "overlap": (
+        triggered("{type: schedule, schedule: '0 9 * * *', overlap: skp}"),
+        "WF010",
+        4,
+        54,
+        "did you mean skip?",
+    ),
+    "event type with a space": (
+        triggered("{type: event, event_type: order paid}"),
+        "WF011",
+        4,
+        31,
+        "write it as in order.paid, or order.* for all of them",
+    ),
+    "star in the middle of an event type": (
+        triggered("{type: event, event_type: order.*.paid}"),
+        "WF011",
+        4,
+        31,
+        "write it as in order.paid, or order.* for all of them",
+    ),
+    "webhook with a path": (
+        triggered("{type: webhook, webhook: /shop/orders}"),
+        "WF011",
+        4,
+        30,
+        "write the last part of its address, such as shop",
+    ),
+    "filter cut off": (
+        triggered("{type: event, event_type: a.b, filter: event.data.total >}"),
+        "WF018",
+        4,
+        44,
+        "Write it as in quality_score >= 75",
+    ),
+    "filter that is no condition": (
+        triggered("{type: event, event_type: a.b, filter: '\"a\"'}"),
+        "WF018",
+        4,
+        44,
+        "compare it with something",
+    ),
+    "filter that reads the input": (
+        triggered("{type: event, event_type: a.b, filter: input.total > 5}"),
+        "WF032",
+        4,
+        44,
+        "read event, as in event.data.order_id",
+    ),
+    "event read by a schedule": (
+        triggered("{type: schedule, schedule: '0 9 * * *', input: {x: '${event.data.x}'}}"),
+        "WF032",
+        4,
+        56,
+        "read schedule, as in schedule.at",
+    ),
+    "event read by a manual start": (
+        triggered("{type: manual, input: {x: '${event.data.x}'}}"),
+        "WF032",
+        4,
+        31,
+        "write the value",
+    ),
+    "trigger input a list": (
+        triggered("{type: api, input: [1]}"),
+        "WF008",
+        4,
+        24,
+        "write key: value lines below it",
+    ),
+    "input with a wrong type": (
+        with_input("{properties: {n: {type: strnig}}}"),
+        "WF033",
+        3,
+        32,
+        "did you mean string?",
+    ),
+    "input required in words": (
+        with_input("{required: brand_id}"),
+        "WF033",
+        3,
+        19,
+        'write required: ["brand_id"] beside properties',
+    ),
+    "input that is a list": (with_input("{type: array}"), "WF033", 3, 15, "write type: object"),
+    "input of an old draft": (
+        with_input("{$schema: 'http://json-schema.org/draft-07/schema#'}"),
+        "WF033",
+        3,
+        18,
+        "leave $schema out",
+    ),
+    "input that refers elsewhere": (
+        with_input("{$ref: 'https://example.com/x.json'}"),
+        "WF033",
+        3,
+        8,
+        "refer to what stands in the schema itself, as in #/$defs/address",
+    ),
+    "input with a broken pattern": (
+        with_input("{properties: {n: {pattern: '('}}}"),
+        "WF033",
+        3,
+        35,
+        "mend it, or leave it out",
+    ),
+    "input whose default does not fit": (
+        with_input("{properties: {n: {type: integer, default: many}}}"),
+        "WF033",
+        3,
+        50,
+        "mend the default, or what is asked of it",
+    ),
+    "input whose default never ends": (
+        with_input("{properties: {n: {default: {}, $ref: '#'}}}"),
+        "WF033",
+        3,
+        8,
+        "Leave out a default that holds itself.",
     ),
     "output not closed": (
         "output: {a: '${ b'}\n",
@@ -351,6 +565,21 @@ MISTAKES = {
         5,
         31,
         "write input.a, or steps.<id>.a",
+    ),
+    "event with a space": (
+        one_step("type: wait_for_event", "event: order paid"),
+        "WF040",
+        5,
+        12,
+        "write order.paid",
+    ),
+    "wait for nothing": (one_step("type: wait_for_event"), "WF007", 3, 5, "add event: order.paid"),
+    "filter of a number": (
+        one_step("type: wait_for_event", "event: go", "filter: 1 + 1"),
+        "WF018",
+        6,
+        13,
+        "compare it with something",
     ),
     "connection from nowhere": (TWO + "- {from: be, to: a}\n", "WF016", 6, 10, "did you mean bee?"),
     "connection to nowhere": (

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dirigent.domain.errors import InvalidDefinition
+from dirigent.domain.trigger import EventTrigger, ScheduleTrigger
 from dirigent.domain.workflow import Definition, FlowType, Kind, Retry
 from dirigent.interpreter.graph import build_graph
 from dirigent.interpreter.loading import definition_from, definition_to_dict, load_definition
@@ -20,6 +21,7 @@ from tests.interpreter.mistakes import MISTAKES, one_step
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 PRINTED = (FIXTURES / "002-01-content-creation-workflow.yaml").read_text(encoding="utf-8")
 TYPES = (FIXTURES / "002-16-workflow-types.yaml").read_text(encoding="utf-8")
+ZONES = ["America/New_York", "Europe/Berlin", "UTC"]
 ACTIONS = {"notifier": {"send_notification", "update_status"}, "inventory": {"check_stock"}}
 
 
@@ -53,7 +55,10 @@ def test_the_printed_workflow_loads() -> None:
     assert definition.steps[2].conditions == ("quality_score >= 75",)
     assert definition.steps[3].when == "quality_score < 75"
     assert definition.connections[2].condition == "quality_score < 75"
-    assert definition.triggers[0] == {"type": "schedule", "schedule": "0 9 * * 1-5"}
+    assert definition.triggers == (
+        ScheduleTrigger(schedule="0 9 * * 1-5"),
+        EventTrigger(event_type="campaign.content_requested"),
+    )
 
 
 @pytest.mark.parametrize("number", range(5))
@@ -62,7 +67,7 @@ def test_every_type_of_the_specification_loads(number) -> None:
     written = yaml.safe_load(TYPES)["workflows"][number]
     definition = definition_from({"workflow": written["workflow"]})
     assert definition.type == ["sequential", "parallel", "conditional", "event_driven", "hybrid"][number]
-    assert build_graph(definition).roots
+    assert build_graph(definition).bodies[""].roots
 
 
 @pytest.mark.parametrize(
@@ -98,6 +103,8 @@ def test_every_key_survives_the_way_to_data_and_back() -> None:
             {"id": "c", "type": "approval", "parameters": {"reason": "r"}, "timeout": "2d"},
             {"id": "d", "type": "wait", "duration": "36h"},
             {"id": "e", "type": "subworkflow", "workflow": "${ steps.a.plan }", "parameters": {"x": 1}},
+            {"id": "g", "type": "wait_for_event", "event": "order.*", "filter": "${ event.data.n > 1 }",
+             "timeout": "2h"},
             {"id": "f", "type": "transform", "parameters": {"y": "${steps['a'].z}"}},
             connections=[{"from": "b", "to": "c", "on": "false"},
                          {"from": "d", "to": "e", "condition": "${x} "}],
@@ -206,9 +213,9 @@ def test_conditions_with_an_operator_become_comparisons(condition, compiled) -> 
 )
 def test_words_of_old_yaml_stay_text(value) -> None:
     """Dates, times and yes are text, as in JSON."""
-    text = f'name: x\ntriggers:\n- {{v: "{value}", w: {value}}}\nsteps: [{{id: a, type: transform}}]\n'
+    text = f'name: x\nsteps:\n- {{id: a, type: transform, parameters: {{v: "{value}", w: {value}}}}}\n'
     if value != "[1]":
-        assert load_definition(text).triggers[0] == {"v": value, "w": value}
+        assert load_definition(text).steps[0].parameters == {"v": value, "w": value}
 
 
 @pytest.mark.parametrize(
@@ -253,7 +260,7 @@ connections:
 def test_a_mistake_is_told_with_its_place_and_a_fix(name) -> None:
     """Each planted mistake is found where it is, under its code, with what to do about it."""
     text, code, line, column, fix = MISTAKES[name]
-    found = [(p.code, p.line, p.column, p.fix) for p in problems_of(text, actions=ACTIONS)]
+    found = [(p.code, p.line, p.column, p.fix) for p in problems_of(text, actions=ACTIONS, timezones=ZONES)]
     assert (code, line, column, fix) in found
 
 

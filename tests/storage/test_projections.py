@@ -22,13 +22,16 @@ from dirigent.domain.event import (
     ExecutionStarted,
     Failure,
     Passport,
+    SignalAwaited,
+    WaitEnded,
 )
 from dirigent.ports import Projections
 from dirigent.storage.sqlite.journal import SqliteJournal
 from dirigent.storage.sqlite.projections import SqliteProjections
+from dirigent.testing.memory_projections import MemoryProjections
 from tests.storage.journals import database, note
 
-TABLES = ("executions", "approvals")
+TABLES = ("executions", "approvals", "waiting")
 
 
 class Folder:
@@ -67,6 +70,9 @@ class Folder:
         await self.happen(
             stream, ApprovalDecided(at=6, step="s", approval_id=approval, decision=decision, actor="anna")
         )
+
+    async def wait(self, stream: str, step: str, event: str, **more: Any) -> None:
+        await self.happen(stream, SignalAwaited(at=5, step=step, event=event, **more))
 
     def status(self, stream: str) -> str:
         row = self.projections.execution(stream)
@@ -240,6 +246,36 @@ async def test_a_decision_of_another_execution_decides_nothing(folder: Folder) -
     assert [row.approval_id for row in folder.projections.approvals()] == ["p"]
 
 
+async def test_who_waits_for_an_event_is_found_by_its_name(folder: Folder) -> None:
+    """By the name itself and by patterns that mean it, of one tenant, who waits longest first."""
+    for stream in ("a", "b", "c"):
+        await folder.start(stream, tenant="other" if stream == "c" else "t")
+        await folder.wait(stream, "w", "order.*" if stream == "a" else "order.paid", expires_at=99)
+    await folder.wait("a", "x", "*.lost")
+
+    def who(event: str | None = None, **more: Any) -> list[tuple[str, str]]:
+        return [(row.execution_id, row.step) for row in folder.projections.waiting(event=event, **more)]
+
+    assert who("order.paid", tenant="t") == [("a", "w"), ("b", "w")]
+    assert who("order.paid") == [("a", "w"), ("b", "w"), ("c", "w")]
+    assert who("order.lost", tenant="t") == [("a", "w"), ("a", "x")]
+    assert who("nothing", tenant="t") == []
+    assert who(execution="a") == [("a", "w"), ("a", "x")]
+    [row] = folder.projections.waiting("other")
+    assert (row.tenant, row.event, row.since, row.expires_at) == ("other", "order.paid", 5, 99)
+
+
+async def test_who_has_what_it_waited_for_is_found_no_more(folder: Folder) -> None:
+    """Neither after the wait nor after the end of the execution."""
+    await folder.start("a")
+    await folder.wait("a", "w", "go")
+    await folder.wait("a", "x", "go")
+    await folder.happen("a", WaitEnded(at=6, step="w", signal_id="s"))
+    assert [row.step for row in folder.projections.waiting(event="go")] == ["x"]
+    await folder.happen("a", ExecutionCancelled(at=9))
+    assert folder.projections.waiting() == []
+
+
 async def test_a_definition_is_found_by_its_hash(folder: Folder) -> None:
     """Definitions are read from the journal and verified; other streams hold none."""
     definition = {"name": "w", "steps": [{"id": f"s{number}"} for number in range(2000)]}
@@ -277,7 +313,9 @@ async def test_closed_projections_say_so(tmp_path: Path) -> None:
 
 STREAMS = ("a", "a/1", "a/1/x", "a/2", "b")
 STEP = st.tuples(
-    st.sampled_from(STREAMS), st.sampled_from(["start", "ask", "decide", "wish", "end"]), st.integers(0, 3)
+    st.sampled_from(STREAMS),
+    st.sampled_from(["start", "ask", "decide", "wait", "go on", "wish", "end"]),
+    st.integers(0, 3),
 )
 
 
@@ -291,6 +329,10 @@ async def play(folder: Folder, steps: list[tuple[str, str, int]]) -> None:
             await folder.ask(stream, approval, preview={"large": "x" * 5000 * number})
         elif what == "decide":
             await folder.decide(stream, approval, ["approved", "rejected", "expired"][number % 3])
+        elif what == "wait":
+            await folder.wait(stream, f"w{number}", "order.*" if number else "order.paid", expires_at=number)
+        elif what == "go on":
+            await folder.happen(stream, WaitEnded(at=number, step=f"w{number}", signal_id="s"))
         elif what == "wish":
             await folder.happen(stream, CancelRequested(at=number, actor="a"))
         else:
@@ -302,12 +344,17 @@ async def play(folder: Folder, steps: list[tuple[str, str, int]]) -> None:
 def test_folding_anew_gives_the_same_rows(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, int]]
 ) -> None:
-    """Whatever happened, in whatever batches: dropped and folded again, every byte is as it was."""
+    """Whatever happened, in whatever batches: folded anew, all is as it was; the stand-in shows the same."""
 
     async def work() -> None:
         folder = Folder(tmp_path_factory.mktemp("data"))
         await play(folder, steps)
         live, shown = folder.rows(), folder.projections.executions()
+        stand_in = MemoryProjections(folder.journal.tail(0))
+        assert stand_in.executions() == shown
+        assert stand_in.unfinished() == folder.projections.unfinished()
+        assert stand_in.approvals(state=None) == folder.projections.approvals(state=None)
+        assert stand_in.waiting() == folder.projections.waiting()
         folder.projections.rebuild()
         assert folder.rows() == live
         assert folder.projections.executions() == shown

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dirigent.domain.errors import Conflict, NotFound
-from dirigent.domain.event import Event, ExecutionStarted
+from dirigent.domain.event import Event, ExecutionStarted, SignalReceived
 from dirigent.domain.workflow import Definition
 from dirigent.engine import Engine
 from dirigent.ports import Recorded, Records, Verification
@@ -71,6 +71,10 @@ class _StoredJournal:
         self._folder = folder
         self._reader = reader
 
+    @property
+    def position(self) -> int:
+        return self._reader.position()
+
     def append(self, stream: str, expected_version: int, events: Sequence[Event]) -> Awaitable[None]:
         raise Conflict(f"The journal is open for reading; {stream!r} cannot be written.")
 
@@ -98,6 +102,9 @@ class _NoRuntime:
         raise Conflict("The data folder is open for reading.")
 
     async def deliver(self, execution_id: str, event: Event) -> None:
+        raise Conflict("The data folder is open for reading.")
+
+    async def offer(self, execution_id: str, signal: SignalReceived) -> bool:
         raise Conflict("The data folder is open for reading.")
 
     async def rest(self, execution_id: str) -> None:

@@ -23,6 +23,7 @@ from dirigent.engine import Engine
 from dirigent.execution.dispatcher import Dispatcher, World
 from dirigent.execution.gates import Gates
 from dirigent.execution.registry import Registry
+from dirigent.intake.events.log import EventLog
 from dirigent.intake.goals.report import GoalReport, report_goal
 from dirigent.intake.imports import ImportReport, import_folder
 from dirigent.intake.ingest import Accepted, Intake, Limits
@@ -35,6 +36,7 @@ from dirigent.runtimes.clock import SystemClock
 from dirigent.runtimes.ids import FreshIds
 from dirigent.runtimes.local import LocalRuntime
 from dirigent.settings import Settings, read_settings
+from dirigent.storage.sqlite.event_index import SqliteEventIndex
 from dirigent.storage.sqlite.journal import SqliteJournal
 from dirigent.storage.sqlite.lock import DataFolderLock
 from dirigent.storage.sqlite.memory import SqliteMemory
@@ -98,6 +100,7 @@ class Dirigent:
         await self.runtime.close()
         await self.journal.close()
         self.projections.close()
+        self.event_index.close()
         self.memory.close()
         self.records.close()
         self.lock.release()
@@ -107,6 +110,8 @@ class Dirigent:
         self.memory = SqliteMemory(folder / "memory.db")
         self.journal = self.journals.open(folder)
         self.projections = SqliteProjections(folder)
+        self.event_index = SqliteEventIndex(folder)
+        self.events = EventLog(self.journal, self.event_index, self.clock)
         self.policy = RulePolicyGate(self._rules(), now_ms=self.clock.now_ms, safety=self._safety())
         gates = Gates(self.policy, self.records, self.allows_delivery)
         world = World(

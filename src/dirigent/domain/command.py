@@ -40,6 +40,13 @@ class StartTimer(Command, frozen=True, kw_only=True, tag=True):
     due: int
 
 
+class AwaitSignal(Command, frozen=True, kw_only=True, tag=True):
+    """A step waits for a signal by this name or pattern; there is nothing to do until one comes."""
+
+    step: str
+    event: str
+
+
 class StartChild(Command, frozen=True, kw_only=True, tag=True):
     """Start an execution for a step, or find it when it is there already."""
 

@@ -9,7 +9,8 @@ DirigentError
 ├── Refused                 the dispatcher said no; carries the verdict's rule ids
 ├── Conflict                the state does not allow it (already decided, wrong version, held by another)
 │   ├── DataFolderBusy      another process holds the data folder
-│   └── IllegalTransition   an event that the state machine cannot take
+│   ├── IllegalTransition   an event that the state machine cannot take
+│   └── SignalRefused       a signal whose id is taken, or one too many that nobody waits for
 ├── StorageFailure          the disk or the database failed; nothing was acknowledged
 │   └── JournalDamaged      stored history does not verify; carries the streams
 ├── TransientError          worth another try: connection lost, time-out, 429, 5xx
@@ -108,6 +109,12 @@ class IllegalTransition(Conflict):
     """An event arrived that the execution's state cannot take."""
 
     code = "illegal_transition"
+
+
+class SignalRefused(Conflict):
+    """A signal that an execution does not take: its id stands for another one, or too many are kept."""
+
+    code = "signal_refused"
 
 
 class StorageFailure(DirigentError):

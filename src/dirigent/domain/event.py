@@ -210,9 +210,42 @@ class ApprovalDecided(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TimerFired(Event, frozen=True, kw_only=True, tag=True):
-    """The time of a timer has come. `timer` is `retry:<step>`, `wait:<step>` or `approval:<step>`."""
+    """The time of a timer has come. `timer` is `retry:`, `wait:`, `approval:` or `signal:` and the step."""
 
     timer: str
+
+
+class SignalAwaited(Event, frozen=True, kw_only=True, tag=True):
+    """A step waits for a signal; `event` is its name or a pattern, `expires_at` is 0 where no time is set."""
+
+    step: str
+    event: str
+    expires_at: int = 0
+
+
+class SignalReceived(Event, frozen=True, kw_only=True, tag=True):
+    """Something was told from outside. `signal_id` names it, so that telling it again changes nothing.
+
+    A domain event comes as a signal, too: `name` is then its type, `event_id`, `source`, `subject` and
+    `time` are what it says of itself.
+    """
+
+    name: str
+    signal_id: str
+    data: Any = None
+    sender: str = ""
+    event_id: str = ""
+    source: str = ""
+    subject: str = ""
+    time: str = ""
+
+
+class WaitEnded(Event, frozen=True, kw_only=True, tag=True):
+    """A step waits no longer for a signal: it took the one named, or none and has an error."""
+
+    step: str
+    signal_id: str = ""
+    error: Failure | None = None
 
 
 class ChildEnded(Event, frozen=True, kw_only=True, tag=True):
@@ -290,6 +323,9 @@ AnyEvent = (
     | ApprovalRequested
     | ApprovalDecided
     | TimerFired
+    | SignalAwaited
+    | SignalReceived
+    | WaitEnded
     | ChildEnded
     | CallStarted
     | CallEnded

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from dirigent.domain.canonical import digest_of
+from dirigent.domain.trigger import Trigger
 
 
 class Kind(enum.StrEnum):
@@ -22,6 +23,7 @@ class Kind(enum.StrEnum):
     TRANSFORM = "transform"
     APPROVAL = "approval"
     WAIT = "wait"
+    WAIT_FOR_EVENT = "wait_for_event"
     SUBWORKFLOW = "subworkflow"
     PARALLEL = "parallel"
     LOOP = "loop"
@@ -91,7 +93,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     step then runs once per item, at most `max_parallel` at once. `on_error` is `fail` or `continue`:
     with `continue` a failure counts as an empty output and the run ends partially completed.
     `ends_as` is the status a failure of this step gives the run. `workflow` names a workflow or is an
-    expression that gives a definition.
+    expression that gives a definition. `event` is the name, or the pattern, of the signal that is waited
+    for, and `filter` a condition on it.
 
     `join` is how many taken ways in begin the step; 0 means that all of them must be decided. With
     `cancel_rest` what still runs and leads only here is then cancelled. A `switch` takes the first of
@@ -124,6 +127,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fallback: Fallback | None = None
     fallback_step: str = ""
     output: Any = None
+    event: str = ""
+    filter: str = ""
     on: str = ""
     cases: tuple[Case, ...] = ()
     default: str = ""
@@ -142,7 +147,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """A whole workflow. `output` maps names to expressions; empty gives the last steps' outputs.
 
-    `timeout_ms` bounds a whole run; 0 means no bound.
+    `input` is a JSON Schema (2020-12) of what it is started with; empty takes any mapping. `timeout_ms`
+    bounds a whole run; 0 means no bound.
     """
 
     name: str
@@ -150,8 +156,9 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     description: str = ""
     steps: tuple[Step, ...] = ()
     connections: tuple[Connection, ...] = ()
-    triggers: tuple[dict[str, Any], ...] = ()
+    triggers: tuple[Trigger, ...] = ()
     output: dict[str, Any] = {}
+    input: dict[str, Any] = {}
     timeout_ms: int = 0
 
     def every_step(self) -> Iterator[Step]:
@@ -161,7 +168,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     @functools.cached_property
     def content_hash(self) -> str:
         """SHA-256 over everything it says beyond the defaults; names this version for ever."""
-        return digest_of(_said(self))
+        return digest_of(said(self))
 
 
 def _walk(steps: tuple[Step, ...]) -> Iterator[Step]:
@@ -170,17 +177,19 @@ def _walk(steps: tuple[Step, ...]) -> Iterator[Step]:
         yield from _walk(step.inner)
 
 
-def _said(value: Any) -> Any:
+def said(value: Any) -> Any:
     """The fields that differ from their defaults, by value: equal definitions have equal hashes.
 
     The encoder omits defaults by identity, so that 2.0 as written and 2.0 as the default would differ.
     """
     if isinstance(value, tuple):
-        return [_said(item) for item in value]
+        return [said(item) for item in value]
     if not isinstance(value, msgspec.Struct):
         return value
+    config = value.__struct_config__
+    named = {config.tag_field: config.tag} if config.tag_field else {}
     fields = {name: (getattr(value, name), default) for name, default in _defaults(type(value)).items()}
-    return {name: _said(said) for name, (said, default) in fields.items() if said != default}
+    return named | {name: said(own) for name, (own, default) in fields.items() if own != default}
 
 
 @functools.cache

@@ -83,11 +83,12 @@ class Dispatcher:
             return
         if not action.pure:
             await ledger.durable()
+        if request.started and not action.repeatable:
+            await self._look_first(request, action, ledger)
+            return
         judgement = self._gates.judge(request, action)
         if judgement.course != "run":
             self._turn_away(request, action, judgement, ledger)
-        elif request.started and not action.repeatable:
-            await self._look_first(request, action, ledger)
         elif not self.budgets.reserve(request.root, action.spec.cost):
             ledger.note(self._recorder.out_of_budget(request, self._budget_reason(request, action)))
         else:
@@ -106,7 +107,10 @@ class Dispatcher:
         recorder = self._recorder
         if judgement.course == "deny":
             ledger.note(recorder.refused(request, action, judgement))
-            ledger.note(recorder.failed(request, _denial(judgement)))
+            if request.started and action.announced:  # it may have happened before the no
+                ledger.note(recorder.unknown(request, action))
+            else:
+                ledger.note(recorder.failed(request, _denial(judgement)))
         elif judgement.course == "simulate":
             ledger.note(recorder.started(request, action, judgement, simulated=True))
             output = {"simulated": True, "would": action.name}
@@ -195,23 +199,34 @@ class Dispatcher:
         return failure if action.repeatable or known_not_done else None
 
     async def _look_first(self, request: Request, action: Action, ledger: Ledger) -> None:
-        """An effect that may have happened: read it back where that is possible, else park it."""
+        """An effect that may have happened: read it back where that is possible, else park it.
+
+        A look-up that is refused or fails leaves the outcome unknown. It is asked anew every time: what an
+        earlier one saw was before the effect was tried again.
+        """
         lookup = action.spec.lookup
         if action.spec.effect is not Effect.QUERYABLE or not lookup:
             ledger.note(self._recorder.unknown(request, action))
             return
         asked = replace(request, action=lookup, started=False, call=f"{request.step}/lookup")
-        found = await self._nested(asked, ledger)
+        try:
+            found = await self._nested(asked, ledger, anew=True)
+        except DirigentError:
+            ledger.note(self._recorder.unknown(request, action))
+            return
         if found is None:
             await self.dispatch(replace(request, started=False), ledger)
         else:
             ledger.note(self._recorder.completed(request, found, cost=action.spec.cost, mode="looked_up"))
 
-    async def _nested(self, request: Request, ledger: Ledger) -> Any:
-        """Take an action for a running action; raises where it is refused or fails."""
+    async def _nested(self, request: Request, ledger: Ledger, *, anew: bool = False) -> Any:
+        """Take an action for a running action; raises where it is refused or fails.
+
+        A call that has ended before, asked with the same inputs, is not made again, except `anew`.
+        """
         action = self.registry.action(request.agent, request.action)
         arguments = action.read_inputs(request.inputs)
-        before = ledger.call(request.call)
+        before = None if anew else ledger.call(request.call)
         if isinstance(before, CallEnded) and before.payload == request.payload:
             return _result(before)
         judgement = self._gates.judge(request, action)

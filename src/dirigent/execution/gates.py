@@ -111,10 +111,18 @@ def _outside(request: Request, action: Action) -> Finding | None:
         return Finding(
             rule="caller.depth", verdict=Verdict.DENY, reason=f"Calls nest {DEPTH_MAX} deep at most."
         )
-    if request.passport.plan and action.name not in request.passport.plan:
+    if request.passport.plan and not _planned(request.passport.plan, action):
         fix = "Plan it, so that it is checked and approved with the plan."
         return _no_to("plan.outside", f"{action.name} is not in the approved plan.", fix)
     return None
+
+
+def _planned(plan: tuple[str, ...], action: Action) -> bool:
+    """Whether a plan names an action, or an effect that the action only reads back."""
+    if action.name in plan or action.announced:
+        return action.name in plan
+    looked_up = [spec for spec in action.agent.actions.values() if spec.lookup == action.spec.name]
+    return any(f"{action.agent.key}.{spec.name}" in plan for spec in looked_up)
 
 
 def _facts(request: Request, action: Action) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dirigent.domain.errors import InvalidInput, NotFound
 from dirigent.domain.workflow import Definition
+from dirigent.intake.time_zones import TIME_ZONES
 from dirigent.interpreter.loading import load_definition
 
 BUILT_IN = Path(__file__).parent.parent / "workflows"
@@ -29,7 +30,7 @@ class Workflow:
         actions: Mapping[str, Collection[str]] | None = None,
     ) -> Workflow:
         """Read YAML or JSON; raises `InvalidDefinition` with every problem and its position."""
-        return cls(load_definition(text, source=source, actions=actions))
+        return cls(load_definition(text, source=source, actions=actions, timezones=TIME_ZONES))
 
     @classmethod
     def load(cls, path: str | Path, *, actions: Mapping[str, Collection[str]] | None = None) -> Workflow:

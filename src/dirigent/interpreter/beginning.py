@@ -11,12 +11,14 @@ from dirigent.domain.event import (
     ApprovalRequested,
     Event,
     FanOutStarted,
+    SignalAwaited,
     StepCompleted,
     StepFailed,
     StepSkipped,
 )
 from dirigent.domain.event import Failure as FailureValue
 from dirigent.domain.ids import approval_id, child_execution_id
+from dirigent.domain.patterns import is_pattern
 from dirigent.domain.workflow import Kind
 from dirigent.interpreter.state import StepState, Turn
 from dirigent.interpreter.validation import violations
@@ -153,6 +155,15 @@ def _begin_wait(turn: Turn, step: str) -> None:
     turn.order(f"timer:wait:{step}", StartTimer(timer=f"wait:{step}", due=due))
 
 
+def _begin_wait_for_event(turn: Turn, step: str) -> None:
+    node, now = turn.node_of(step), turn.state.now
+    name = node.event(turn.scope(node.names, step=step))
+    if not isinstance(name, str) or not is_pattern(name):
+        raise ExpressionError(f"event of {step} gave {name!r:.80}.", fix="It must give a name: order.paid.")
+    until = now + node.step.timeout_ms if node.step.timeout_ms else 0
+    record(turn, step, SignalAwaited(at=now, step=step, event=name, expires_at=until))
+
+
 def _begin_subworkflow(turn: Turn, step: str) -> None:
     node = turn.node_of(step)
     definition = None
@@ -177,7 +188,7 @@ def _begin_subworkflow(turn: Turn, step: str) -> None:
 def _fan_out(turn: Turn, step: str) -> None:
     node = turn.node_of(step)
     assert node.foreach is not None, "only foreach steps fan out"
-    items = node.foreach.evaluate(turn.scope(node.foreach.names))
+    items = node.foreach.evaluate(turn.scope(node.foreach.names, step=step))
     if not isinstance(items, list):
         raise ExpressionError(f"foreach of {step} gave {type(items).__name__}.", fix="It must give a list.")
     if len(items) > FANOUT_MAX:
@@ -203,5 +214,6 @@ _BEGINNINGS: dict[Kind, Callable[[Turn, str], None]] = {
     Kind.TRANSFORM: _begin_transform,
     Kind.APPROVAL: _begin_approval,
     Kind.WAIT: _begin_wait,
+    Kind.WAIT_FOR_EVENT: _begin_wait_for_event,
     Kind.SUBWORKFLOW: _begin_subworkflow,
 }

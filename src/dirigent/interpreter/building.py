@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dirigent.domain.errors import ExpressionError
+from dirigent.domain.patterns import is_pattern
 from dirigent.domain.workflow import BLOCKS, Connection, FlowType, Kind, Retry, Step
 from dirigent.interpreter.durations import read_duration
 from dirigent.interpreter.expression import parse_expression
@@ -35,6 +36,7 @@ _KEYS: dict[Kind, frozenset[str]] = {
     Kind.TRANSFORM: frozenset({"parameters"}),
     Kind.APPROVAL: frozenset({"parameters", "timeout"}),
     Kind.WAIT: frozenset({"duration"}),
+    Kind.WAIT_FOR_EVENT: frozenset({"event", "filter", "timeout"}),
     Kind.SUBWORKFLOW: frozenset({"workflow", "parameters"}),
 }
 _KEYS_OF_ALL = frozenset({"id", "type", "when", "conditions", "on_error", "ends_as"})
@@ -42,6 +44,7 @@ _NEEDED: dict[Kind, tuple[str, ...]] = {
     Kind.AGENT: ("agent_type", "action"),
     Kind.CONDITION: ("conditions",),
     Kind.WAIT: ("duration",),
+    Kind.WAIT_FOR_EVENT: ("event",),
     Kind.SUBWORKFLOW: ("workflow",),
 }
 _EXAMPLES = {
@@ -49,6 +52,7 @@ _EXAMPLES = {
     "action": "action: send_notification",
     "conditions": "conditions: ['quality_score >= 75']",
     "duration": "duration: 5m",
+    "event": "event: order.paid",
     "workflow": "workflow: <its name>",
     "id": "id: <a name>",
     "type": "type: agent",
@@ -61,12 +65,16 @@ _AGENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,199}")
 
 @dataclass(frozen=True)
 class Use:
-    """An expression and where it stands. `need` is condition, list or value."""
+    """An expression and where it stands. `need` is condition, list or value.
+
+    `only` are the names it may read, where those are few.
+    """
 
     source: str
     path: Path
     need: str = "value"
     of_item: bool = False
+    only: frozenset[str] | None = None
 
 
 @dataclass
@@ -104,10 +112,12 @@ def build_step(data: Any, path: Path, parts: Parts) -> None:
         max_parallel=written.max_parallel,
         timeout_ms=_timeout(written, kind, path, findings),
         retry=_retry(written.retry_policy, (*path, "retry_policy"), findings),
-        on_error=_word(written.on_error, ("fail", "continue"), (*path, "on_error"), findings),
-        ends_as=_word(written.ends_as, ("failed", "blocked", "rejected"), (*path, "ends_as"), findings),
+        on_error=read_word(written.on_error, ("fail", "continue"), (*path, "on_error"), findings),
+        ends_as=read_word(written.ends_as, ("failed", "blocked", "rejected"), (*path, "ends_as"), findings),
         workflow=_workflow(written, path, parts),
         wait_ms=_duration(written.duration, (*path, "duration"), findings),
+        event=read_event(written.event, (*path, "event"), parts),
+        filter=_filter(written, path, parts),
     )
     parts.steps.append((path, step))
 
@@ -120,7 +130,7 @@ def build_connection(data: Any, path: Path, parts: Parts) -> None:
         need(key, data, path, findings)
     on = str(written.on).lower() if isinstance(written.on, bool) else written.on
     if on:
-        _word(on, ("success", "error", "true", "false"), (*path, "on"), findings)
+        read_word(on, ("success", "error", "true", "false"), (*path, "on"), findings)
     if on in ("error", "true", "false") and written.condition:
         message = f"a connection on {on} has a condition as well"
         fix = "remove one of the two"
@@ -139,10 +149,17 @@ def need(key: str, data: Any, path: Path, findings: Findings, example: str = "")
         findings.add("WF007", path, f"{key} is missing", expected=key, fix=fix)
 
 
-def collect_holes(value: Any, path: Path, parts: Parts, *, of_item: bool = False) -> None:
-    """Gather the expressions inside parameters or outputs."""
+def collect_holes(
+    value: Any,
+    path: Path,
+    parts: Parts,
+    *,
+    of_item: bool = False,
+    only: frozenset[str] | None = None,
+) -> None:
+    """Gather the expressions inside parameters, inputs or outputs."""
     for here, text in _texts(value, path):
-        parts.uses += [Use(source, here, of_item=of_item) for source in expressions_in(text)]
+        parts.uses += [Use(source, here, of_item=of_item, only=only) for source in expressions_in(text)]
         if has_open_hole(text):
             message, expected = "${ without its }", "${ expression }"
             fix = "close it; braces inside may be nested once"
@@ -166,7 +183,7 @@ def _kind(written: WrittenStep, data: Any, path: Path, findings: Findings) -> Ki
     need("type", data, path, findings)
     if not written.type:
         return None
-    _word(written.type, tuple(_KINDS), (*path, "type"), findings)
+    read_word(written.type, tuple(_KINDS), (*path, "type"), findings)
     return _KINDS.get(written.type)
 
 
@@ -210,7 +227,8 @@ def _check_name(name: str, key: str, grammar: re.Pattern[str], path: Path, findi
     findings.add("WF011", path, f"{key} is {shown(name)}", expected=expected, fix=fix)
 
 
-def _word(word: str, known: Collection[str], path: Path, findings: Findings) -> str:
+def read_word(word: str, known: Collection[str], path: Path, findings: Findings) -> str:
+    """The word itself; noted where it is none of those known."""
     if word not in known:
         near = findings.near(word, known)
         fix = f"did you mean {near}?" if near else f"write {next(iter(known))} or another of these"
@@ -221,7 +239,7 @@ def _word(word: str, known: Collection[str], path: Path, findings: Findings) -> 
 
 def read_flow_type(word: str, path: Path, findings: Findings) -> FlowType:
     """The type of a workflow; `event-driven` and `event` are other spellings of `event_driven`."""
-    _word(word, FLOW_TYPES, path, findings)
+    read_word(word, FLOW_TYPES, path, findings)
     return FLOW_TYPES.get(word, FlowType.SEQUENTIAL)
 
 
@@ -275,6 +293,25 @@ def _workflow(written: WrittenStep, path: Path, parts: Parts) -> str:
     else:
         parts.uses.append(Use(as_expression(text), here))
     return text
+
+
+def read_event(name: str, path: Path, parts: Parts) -> str:
+    """The name of an event or a signal; it may be a pattern, and hold expressions."""
+    collect_holes(name, path, parts)
+    if name and "${" not in name and not is_pattern(name):
+        expected = "parts of letters, digits, _ and -, joined by dots; * stands for a part"
+        meant = re.sub(r"[^A-Za-z0-9_*:/-]+", ".", name).strip(".") or "order.paid"
+        message = f"{path[-1]} is {shown(name)}"
+        fix = f"write {meant if is_pattern(meant) else 'order.paid'}"
+        parts.findings.add("WF040", path, message, expected=expected, fix=fix)
+    return name
+
+
+def _filter(written: WrittenStep, path: Path, parts: Parts) -> str:
+    source = as_expression(written.filter)
+    if source:
+        parts.uses.append(Use(source, (*path, "filter"), "condition"))
+    return source
 
 
 def _timeout(written: WrittenStep, kind: Kind | None, path: Path, findings: Findings) -> int:

@@ -13,6 +13,7 @@ from dirigent.interpreter.problems import Findings, Path, shown
 
 _CIRCLE_SHOWN = 12
 _OF_ITEM = frozenset({"item", "index"})
+_EXAMPLE_FIELDS = {"event": "data.order_id", "schedule": "at"}
 
 
 def check_parts(parts: Parts, actions: Mapping[str, Collection[str]] | None) -> None:
@@ -106,7 +107,23 @@ def _check_use(use: Use, steps: Mapping[str, Step], findings: Findings) -> None:
     if use.need == "list" and not expression.gives.startswith(("LIST", "DYN")):
         message = f"{shown(use.source)} is not a list"
         findings.add("WF018", use.path, message, expected="a list", fix="name a list, such as input.leads")
-    _check_names(expression, use, steps, findings)
+    if use.only is None:
+        _check_names(expression, use, steps, findings)
+    else:
+        _check_scope(expression, use, use.only, findings)
+
+
+def _check_scope(expression: Expression, use: Use, names: frozenset[str], findings: Findings) -> None:
+    unknown = sorted(expression.names - names)
+    if unknown:
+        message = f"{shown(use.source)} reads {unknown[0]}, which is not there when a workflow is started"
+        expected = " or ".join(sorted(names)) or "no names"
+        fix = (
+            f"read {expected}, as in {min(names)}.{_EXAMPLE_FIELDS[min(names)]}"
+            if names
+            else "write the value"
+        )
+        findings.add("WF032", use.path, message, expected=expected, fix=fix)
 
 
 def _check_names(expression: Expression, use: Use, steps: Mapping[str, Step], findings: Findings) -> None:

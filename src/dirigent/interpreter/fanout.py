@@ -66,7 +66,7 @@ def aggregate(state: State, step: str) -> dict[str, Any]:
 
 def _begin_items(turn: Turn, step: str) -> None:
     fan = turn.state.fans[step]
-    bound = turn.graph.nodes[step].step.max_parallel
+    bound = turn.node_of(step).step.max_parallel
     while fan.running < bound and (fan.ready or fan.begun < len(fan.items)):
         fan.running += 1
         if fan.ready:
@@ -84,7 +84,7 @@ def _end_when_done(turn: Turn, step: str) -> None:
     if fan.ended < len(fan.items) or f"step:{step}" in turn.state.outstanding:
         return
     hard = [failure for failure in fan.failures if failure["code"] not in PERSON_DECIDED]
-    if hard and turn.graph.nodes[step].step.on_error != "continue":
+    if hard and turn.node_of(step).step.on_error != "continue":
         first = min(hard, key=lambda failure: int(failure["index"]))
         message = (
             f"{len(hard)} of {len(fan.items)} items failed, the first ({first['index']}): {first['message']}"

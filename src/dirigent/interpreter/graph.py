@@ -23,65 +23,99 @@ class Edge:
 
 @dataclass(frozen=True)
 class Node:
-    """A step with its edges and everything of it that is compiled once."""
+    """A step with its edges and everything of it that is compiled once. `block` is the block it stands in."""
 
     step: Step
+    block: str
     outgoing: tuple[Edge, ...]
     incoming: int
     when: Expression | None
     conditions: tuple[Expression, ...]
     foreach: Expression | None
     workflow: Expression | None
+    event: Render
+    filter: Expression | None
     parameters: Render
     names: frozenset[str]
 
 
 @dataclass(frozen=True)
+class Body:
+    """The steps of the definition, or those of a block; `roots` have no way in, `leaves` no way out."""
+
+    steps: tuple[str, ...]
+    roots: tuple[str, ...]
+    leaves: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Graph:
-    """All nodes by id, those without a way in, and the compiled output mapping with the names it reads."""
+    """All nodes by id, bodies by the block they are in, and the compiled output mapping.
+
+    The body of the definition itself stands under the empty name.
+    """
 
     definition: Definition
     nodes: dict[str, Node]
-    roots: tuple[str, ...]
-    leaves: tuple[str, ...]
+    bodies: dict[str, Body]
     output: dict[str, Render]
     output_names: frozenset[str]
 
 
 def build_graph(definition: Definition) -> Graph:
     """Compile a checked definition; the definition is taken to be sound."""
-    edges = [_edge(connection) for connection in effective_connections(definition)]
-    outgoing: dict[str, list[Edge]] = {step.id: [] for step in definition.steps}
-    incoming = dict.fromkeys(outgoing, 0)
-    for edge in edges:
-        outgoing[edge.source].append(edge)
-        incoming[edge.target] += 1
-    nodes = {step.id: _node(step, outgoing[step.id], incoming[step.id]) for step in definition.steps}
+    nodes: dict[str, Node] = {}
+    bodies: dict[str, Body] = {}
+    at_once = definition.type is FlowType.PARALLEL
+    _add_body("", definition.steps, definition.connections, at_once, nodes, bodies)
     return Graph(
         definition=definition,
         nodes=nodes,
-        roots=tuple(name for name, count in incoming.items() if count == 0),
-        leaves=tuple(name for name, out in outgoing.items() if not out),
+        bodies=bodies,
         output={name: compile_template(value) for name, value in definition.output.items()},
         output_names=_names(expressions_in(definition.output)),
     )
 
 
-def effective_connections(definition: Definition) -> tuple[Connection, ...]:
-    """The connections as written, or those that the workflow's type implies.
+def _add_body(
+    block: str,
+    steps: tuple[Step, ...],
+    connections: tuple[Connection, ...],
+    at_once: bool,
+    nodes: dict[str, Node],
+    bodies: dict[str, Body],
+) -> None:
+    outgoing: dict[str, list[Edge]] = {step.id: [] for step in steps}
+    incoming = dict.fromkeys(outgoing, 0)
+    for connection in ways(steps, connections, at_once=at_once):
+        outgoing[connection.source].append(_edge(connection))
+        incoming[connection.target] += 1
+    for step in steps:
+        nodes[step.id] = _node(step, block, outgoing[step.id], incoming[step.id])
+    bodies[block] = Body(
+        steps=tuple(outgoing),
+        roots=tuple(name for name, count in incoming.items() if count == 0),
+        leaves=tuple(name for name, out in outgoing.items() if not out),
+    )
 
-    Without any: one after the other, except `parallel`, where all start at once.
+
+def ways(
+    steps: tuple[Step, ...], connections: tuple[Connection, ...], *, at_once: bool
+) -> tuple[Connection, ...]:
+    """The connections as written, or those that are meant where none are.
+
+    Then one step follows the other, unless all of them are to start at once.
     """
-    if definition.connections or definition.type is FlowType.PARALLEL:
-        return definition.connections
-    ids = [step.id for step in definition.steps]
-    return tuple(Connection(source=a, target=b) for a, b in itertools.pairwise(ids))
+    if connections or at_once:
+        return connections
+    return tuple(Connection(source=a.id, target=b.id) for a, b in itertools.pairwise(steps))
 
 
 def find_cycle(definition: Definition) -> list[str]:
     """The steps of one cycle in order, or an empty list."""
     targets: dict[str, list[str]] = {step.id: [] for step in definition.steps}
-    for connection in effective_connections(definition):
+    at_once = definition.type is FlowType.PARALLEL
+    for connection in ways(definition.steps, definition.connections, at_once=at_once):
         targets.get(connection.source, []).append(connection.target)
     remaining = _without_way_in_removed(targets)
     if not remaining:
@@ -136,17 +170,20 @@ def _edge(connection: Connection) -> Edge:
     return Edge(connection.source, connection.target, condition, connection.on)
 
 
-def _node(step: Step, outgoing: list[Edge], incoming: int) -> Node:
+def _node(step: Step, block: str, outgoing: list[Edge], incoming: int) -> Node:
     return Node(
         step=step,
+        block=block,
         outgoing=tuple(outgoing),
         incoming=incoming,
         when=parse_expression(as_expression(step.when)) if step.when else None,
         conditions=tuple(parse_expression(as_expression(text)) for text in step.conditions),
         foreach=parse_expression(as_expression(step.foreach)) if step.foreach else None,
         workflow=_workflow_expression(step),
+        event=compile_template(step.event),
+        filter=parse_expression(as_expression(step.filter)) if step.filter else None,
         parameters=compile_template(step.parameters),
-        names=_names([*expressions_in(step.parameters), *map(as_expression, step.conditions)])
+        names=_names([*expressions_in([step.parameters, step.event]), *map(as_expression, step.conditions)])
         | frozenset(_required_fields(step)),
     )
 

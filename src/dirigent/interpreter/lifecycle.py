@@ -13,7 +13,7 @@ from dirigent.domain.event import (
     ExecutionStarted,
 )
 from dirigent.interpreter.beginning import begin, go_on
-from dirigent.interpreter.state import StepState, Turn
+from dirigent.interpreter.state import Turn, open_region
 
 
 def execution_started(turn: Turn, event: ExecutionStarted) -> None:
@@ -23,9 +23,9 @@ def execution_started(turn: Turn, event: ExecutionStarted) -> None:
     state.passport, state.input, state.labels = event.passport, event.input, event.labels
     state.parent, state.parent_step, state.trigger = event.parent, event.parent_step, event.trigger
     state.status, state.started_at = "running", event.at
-    state.steps = {name: StepState(undecided=node.incoming) for name, node in turn.graph.nodes.items()}
-    state.remaining = len(state.steps)
-    for step in turn.graph.roots:
+    whole = turn.graph.bodies[""]
+    open_region(state, "", state.regions[""], whole, turn.graph)
+    for step in whole.roots:
         begin(turn, step)
 
 
@@ -58,7 +58,7 @@ def execution_completed(turn: Turn, event: ExecutionCompleted) -> None:
 def execution_failed(turn: Turn, event: ExecutionFailed) -> None:
     """The run ends without its result."""
     turn.state.output = event.output
-    turn.state.failure = event.error
+    turn.state.regions[""].failure = event.error
     _end(turn, event.status, event.at)
 
 

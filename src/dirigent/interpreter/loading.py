@@ -7,9 +7,10 @@ expected and a fix.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from dirigent.domain.workflow import Connection, Definition, Kind, Retry, Step
+from dirigent.domain.workflow import Connection, Definition, Kind, Retry, Step, said
 from dirigent.interpreter.building import (
     Parts,
     build_connection,
@@ -20,8 +21,10 @@ from dirigent.interpreter.building import (
 )
 from dirigent.interpreter.checking import check_parts
 from dirigent.interpreter.durations import written_duration
+from dirigent.interpreter.inputs import read_input_schema
 from dirigent.interpreter.positions import read_data, read_yaml
 from dirigent.interpreter.problems import Findings, Path, shown
+from dirigent.interpreter.triggering import TimeZones, build_triggers
 from dirigent.interpreter.written import WrittenWorkflow, read_written
 
 Actions = Mapping[str, Collection[str]]
@@ -29,23 +32,52 @@ Actions = Mapping[str, Collection[str]]
 ROOT_KEY = "workflow"
 
 
-def load_definition(text: str, *, source: str = "<workflow>", actions: Actions | None = None) -> Definition:
+@dataclass(frozen=True)
+class Known:
+    """What there is around a definition; None where nobody says, and then it is not asked after."""
+
+    actions: Actions | None = None
+    timezones: TimeZones | None = None
+
+
+def load_definition(
+    text: str,
+    *,
+    source: str = "<workflow>",
+    actions: Actions | None = None,
+    timezones: TimeZones | None = None,
+) -> Definition:
     """The definition that a YAML or JSON text holds, checked.
 
     `source` is the file's name in messages. With `actions`, the actions of every registered agent, steps
-    may only name those. Raises `InvalidDefinition` with every problem.
+    may only name those; with `timezones`, triggers may only name these. Raises `InvalidDefinition` with
+    every problem.
     """
     findings = Findings(source)
     data = read_yaml(text, findings)
-    return _checked(data, findings, actions)
+    return _checked(data, findings, Known(actions, timezones))
 
 
 def definition_from(
-    data: Mapping[str, Any], *, source: str = "<definition>", actions: Actions | None = None
+    data: Mapping[str, Any],
+    *,
+    source: str = "<definition>",
+    actions: Actions | None = None,
+    timezones: TimeZones | None = None,
 ) -> Definition:
     """The definition that plain data holds, as a plan does; checked in the same way."""
     findings = Findings(source)
-    return _checked(read_data(data, findings), findings, actions)
+    return _checked(read_data(data, findings), findings, Known(actions, timezones))
+
+
+def stored_definition(data: Mapping[str, Any]) -> Definition:
+    """A definition as a journal gives it back; it was checked by the rules of its time.
+
+    Triggers say when a workflow starts, and this one has started: what is wrong with them by the rules
+    of today is let pass.
+    """
+    findings = Findings("<journal>")
+    return _checked(read_data(data, findings), findings, Known(), let_pass="triggers")
 
 
 def definition_to_dict(definition: Definition) -> dict[str, Any]:
@@ -54,7 +86,8 @@ def definition_to_dict(definition: Definition) -> dict[str, Any]:
         "name": definition.name,
         "type": definition.type.value,
         "description": definition.description,
-        "triggers": [dict(trigger) for trigger in definition.triggers],
+        "triggers": [said(trigger) for trigger in definition.triggers],
+        "input": definition.input,
         "steps": [_written_step(step) for step in definition.steps],
         "connections": [_written_connection(connection) for connection in definition.connections],
         "output": definition.output,
@@ -62,13 +95,15 @@ def definition_to_dict(definition: Definition) -> dict[str, Any]:
     return {ROOT_KEY: {key: value for key, value in written.items() if value}}
 
 
-def _checked(data: Any, findings: Findings, actions: Actions | None) -> Definition:
+def _checked(data: Any, findings: Findings, known: Known, *, let_pass: str = "") -> Definition:
     if data is None:
         findings.raise_if_any()
     root, path = _root(data, findings)
     if not isinstance(root, dict):
         findings.raise_if_any()
-    definition = _definition(root, path, findings, actions)
+    definition = _definition(root, path, findings, known)
+    if let_pass:
+        findings.drop((*path, let_pass))
     findings.raise_if_any()
     return definition
 
@@ -90,7 +125,7 @@ def _root(data: Any, findings: Findings) -> tuple[Any, Path]:
     return data, path
 
 
-def _definition(data: dict[str, Any], path: Path, findings: Findings, actions: Actions | None) -> Definition:
+def _definition(data: dict[str, Any], path: Path, findings: Findings, known: Known) -> Definition:
     written = read_written(WrittenWorkflow, data, path, findings)
     need("name", data, path, findings, "name: <what it is called>")
     need("steps", data, path, findings, "steps: and at least one step")
@@ -100,26 +135,19 @@ def _definition(data: dict[str, Any], path: Path, findings: Findings, actions: A
     for index, connection in enumerate(written.connections):
         build_connection(connection, (*path, "connections", index), parts)
     collect_holes(written.output, (*path, "output"), parts)
+    triggers = build_triggers(written.triggers, (*path, "triggers"), parts, known.timezones)
     if parts.steps:
-        check_parts(parts, actions)
+        check_parts(parts, known.actions)
     return Definition(
         name=written.name,
         type=read_flow_type(written.type, (*path, "type"), findings),
         description=written.description,
         steps=tuple(step for _, step in parts.steps),
         connections=tuple(connection for _, connection in parts.connections),
-        triggers=_triggers(written.triggers, (*path, "triggers"), findings),
+        triggers=triggers,
         output=written.output,
+        input=read_input_schema(written.input, (*path, "input"), findings),
     )
-
-
-def _triggers(triggers: list[Any], path: Path, findings: Findings) -> tuple[dict[str, Any], ...]:
-    for index, trigger in enumerate(triggers):
-        if not isinstance(trigger, dict):
-            message = f"{shown(trigger)} is not a mapping"
-            fix = "write type: schedule or type: event, and what goes with it"
-            findings.add("WF008", (*path, index), message, expected="a mapping", fix=fix)
-    return tuple(trigger for trigger in triggers if isinstance(trigger, dict))
 
 
 def _written_step(step: Step) -> dict[str, Any]:
@@ -141,6 +169,8 @@ def _written_step(step: Step) -> dict[str, Any]:
         "ends_as": step.ends_as if step.ends_as != usual.ends_as else None,
         "workflow": step.workflow,
         "duration": written_duration(step.wait_ms) if step.wait_ms else None,
+        "event": step.event,
+        "filter": step.filter,
     }
     return {key: value for key, value in written.items() if value}
 

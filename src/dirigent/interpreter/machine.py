@@ -23,6 +23,8 @@ from dirigent.domain.event import (
     ExecutionResumed,
     ExecutionStarted,
     FanOutStarted,
+    SignalAwaited,
+    SignalReceived,
     StepCompleted,
     StepFailed,
     StepOutcomeResolved,
@@ -30,9 +32,10 @@ from dirigent.domain.event import (
     StepSkipped,
     StepStarted,
     TimerFired,
+    WaitEnded,
 )
 from dirigent.domain.workflow import Definition
-from dirigent.interpreter import approvals, children, fanout, lifecycle, steps, waits
+from dirigent.interpreter import approvals, children, fanout, lifecycle, signals, steps, waits
 from dirigent.interpreter.graph import Graph, build_graph
 from dirigent.interpreter.state import State, Turn
 
@@ -57,6 +60,9 @@ HANDLERS: dict[type[Event], Handler] = {
     ApprovalRequested: approvals.approval_requested,
     ApprovalDecided: approvals.approval_decided,
     TimerFired: waits.timer_fired,
+    SignalAwaited: signals.signal_awaited,
+    SignalReceived: signals.signal_received,
+    WaitEnded: signals.wait_ended,
     ChildEnded: children.child_ended,
     CallStarted: children.call_started,
     CallEnded: children.call_ended,
@@ -91,6 +97,14 @@ class Machine:
         """What is still to be done, in the order in which it was asked for."""
         return list(self.state.outstanding.values())
 
+    def knows(self, signal: SignalReceived) -> bool:
+        """Whether this very signal was received before; raises `SignalRefused` where it cannot be taken."""
+        return signals.is_known(Turn(self.state, self.graph), signal)
+
+    def awaits(self, signal: SignalReceived) -> bool:
+        """Whether a step waits for a signal like this."""
+        return signals.is_awaited(Turn(self.state, self.graph), signal)
+
     def _admit(self, event: Event) -> None:
         kind, state = type(event), self.state
         possible = kind in HANDLERS and (kind is ExecutionStarted) is (state.version == 0)
@@ -101,6 +115,8 @@ class Machine:
             _admit_step(state, event, allowed)
         elif kind in PAUSING and state.paused is (kind is ExecutionPaused):
             raise IllegalTransition(f"{state.execution_id} is {state.status} already.")
+        elif isinstance(event, SignalReceived) and self.knows(event):
+            raise IllegalTransition(f"The signal {event.signal_id!r} was received before.")
         elif (step := _step_of(event)) and step not in state.steps:
             raise _unknown(state, step)
 
@@ -118,6 +134,8 @@ LIFECYCLE: dict[type[Event], frozenset[str]] = {
     ApprovalRequested: frozenset({"running"}),
     ApprovalDecided: frozenset({"waiting"}),
     FanOutStarted: frozenset({"running"}),
+    SignalAwaited: frozenset({"running"}),
+    WaitEnded: frozenset({"waiting"}),
     ChildEnded: frozenset({"running"}),
 }
 

@@ -41,6 +41,11 @@ CODES: dict[str, str] = {
     "WF021": "An operator contradicts its expression, or lacks a value.",
     "WF022": "No agent of this name is registered.",
     "WF023": "The agent has no action of this name.",
+    "WF030": "A schedule is not five cron fields, or its time never comes.",
+    "WF031": "There is no time zone of this name.",
+    "WF032": "A trigger reads a name that is not there when a workflow is started.",
+    "WF033": "The input is not described by a JSON Schema (2020-12).",
+    "WF040": "The name of an event or a signal, or the pattern of such names, is not well formed.",
 }
 
 
@@ -121,6 +126,15 @@ class Findings:
         similar = (other for other in known if abs(len(other) - len(name)) <= 4)
         found = difflib.get_close_matches(name, itertools.islice(similar, _NEAR_MAX), n=1)
         return found[0] if found else ""
+
+    def drop(self, path: Path) -> None:
+        """Forget what is wrong at a path and below it."""
+        above = written_path(path)
+        self.problems = [
+            problem
+            for problem in self.problems
+            if not (problem.path == above or problem.path.startswith((f"{above}.", f"{above}[")))
+        ]
 
     def raise_if_any(self) -> None:
         """Raise `InvalidDefinition` with every problem, in the order of the file."""

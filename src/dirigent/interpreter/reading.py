@@ -23,12 +23,14 @@ from dirigent.domain.event import (
     ExecutionStarted,
     Failure,
     FanOutStarted,
+    SignalAwaited,
     StepCompleted,
     StepFailed,
     StepOutcomeResolved,
     StepOutcomeUnknown,
     StepSkipped,
     StepStarted,
+    WaitEnded,
 )
 
 
@@ -154,6 +156,17 @@ def _approval_decided(reading: Reading, event: ApprovalDecided) -> None:
     step.reason = event.comment or f"{event.decision} by {event.actor}"
 
 
+def _signal_awaited(reading: Reading, event: SignalAwaited) -> None:
+    step = reading.step(event.step, event.at)
+    step.status, step.attempts, step.reason = "waiting", 1, f"for {event.event}"
+
+
+def _wait_ended(reading: Reading, event: WaitEnded) -> None:
+    step = reading.step(event.step, event.at)
+    step.status = "running"
+    step.reason = f"{step.reason}: {event.signal_id}" if event.signal_id else step.reason
+
+
 def _child_ended(reading: Reading, event: ChildEnded) -> None:
     step = reading.step(event.step, event.at)
     step.child, step.output, step.error = event.child, event.output, event.error
@@ -213,6 +226,8 @@ _READERS: dict[type[Event], Callable[[Reading, Any], None]] = {
     FanOutStarted: _fan_out,
     ApprovalRequested: _approval_requested,
     ApprovalDecided: _approval_decided,
+    SignalAwaited: _signal_awaited,
+    WaitEnded: _wait_ended,
     ChildEnded: _child_ended,
     CallStarted: lambda reading, event: reading.calls.append(event),
     CallEnded: _call_ended,

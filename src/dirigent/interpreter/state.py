@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import Any
 
 import msgspec
 
 from dirigent.domain.canonical import digest_of, plain
 from dirigent.domain.command import Command
-from dirigent.domain.event import CallEnded, CallStarted, Failure, Passport
+from dirigent.domain.event import CallEnded, CallStarted, Failure, Passport, SignalReceived
 from dirigent.domain.ids import item_step
-from dirigent.interpreter.graph import Graph, Node
+from dirigent.interpreter.graph import Body, Graph, Node
 
 RESERVED_NAMES = frozenset({"input", "steps", "item", "index", "run"})
 
@@ -18,11 +19,13 @@ RESERVED_NAMES = frozenset({"input", "steps", "item", "index", "run"})
 class StepState(msgspec.Struct, kw_only=True):
     """One step, or one item of a `foreach` step, as it stands.
 
-    `status` is pending, running, waiting (a person or a time), outcome_unknown, succeeded, failed or
-    skipped. `undecided` and `taken` count the ways in; `cut` names the failed step behind which nothing
-    runs.
+    `node` is its id in the definition and `region` where it stands. `status` is pending, running, waiting
+    (a person or a time), outcome_unknown, succeeded, failed or skipped. `undecided` and `taken` count the
+    ways in; `cut` names the failed step behind which nothing runs.
     """
 
+    node: str
+    region: str = ""
     status: str = "pending"
     attempt: int = 0
     undecided: int = 0
@@ -63,12 +66,51 @@ class FanState(msgspec.Struct, kw_only=True):
     ready: list[str] = msgspec.field(default_factory=list)
 
 
+class RegionState(msgspec.Struct, kw_only=True):
+    """The steps of the definition as they run, or those of a block, each time it runs.
+
+    `outer` is the region around it, None for the whole, and `prefix` what the names of its steps begin
+    with. `names` are what expressions inside it may read besides. `outputs` are by id, and `latest` says
+    whose output has a name last. `remaining` counts the steps that have not ended. `failure` is the
+    first that nobody handled.
+    """
+
+    outer: str | None = None
+    prefix: str = ""
+    names: dict[str, Any] = msgspec.field(default_factory=dict)
+    outputs: dict[str, Any] = msgspec.field(default_factory=dict)
+    latest: dict[str, str] = msgspec.field(default_factory=dict)
+    remaining: int = 0
+    failure: Failure | None = None
+    failure_status: str = ""
+
+
+def _whole() -> dict[str, RegionState]:
+    return {"": RegionState()}
+
+
+class Signals(msgspec.Struct, kw_only=True):
+    """What was told from outside, and who waits for it.
+
+    `awaited` holds the name or pattern by step, in the order in which they began to wait; `kept` what
+    nobody has taken yet; `taken` what a step is about to end with; `seen` a digest by the id of every
+    signal there ever was.
+    """
+
+    awaited: dict[str, str] = msgspec.field(default_factory=dict)
+    kept: list[SignalReceived] = msgspec.field(default_factory=list)
+    taken: dict[str, SignalReceived] = msgspec.field(default_factory=dict)
+    seen: dict[str, str] = msgspec.field(default_factory=dict)
+
+
 class State(msgspec.Struct, kw_only=True):
     """The state of one execution.
 
+    `regions` are the whole, under the empty name, and every block that runs, under its step's name.
+
     `outstanding` holds every command that no event has answered yet; `held` the steps that a paused
-    execution has not begun. `calls` holds what running
-    actions asked for, so that a repeated attempt finds what it already has.
+    execution has not begun. `calls` holds what running actions asked for, so that a repeated attempt
+    finds what it already has.
     """
 
     execution_id: str = ""
@@ -81,17 +123,14 @@ class State(msgspec.Struct, kw_only=True):
     parent_step: str = ""
     trigger: str = ""
     steps: dict[str, StepState] = msgspec.field(default_factory=dict)
-    outputs: dict[str, Any] = msgspec.field(default_factory=dict)
-    latest: dict[str, str] = msgspec.field(default_factory=dict)
+    regions: dict[str, RegionState] = msgspec.field(default_factory=_whole)
     fans: dict[str, FanState] = msgspec.field(default_factory=dict)
     calls: dict[str, CallStarted | CallEnded] = msgspec.field(default_factory=dict)
+    signals: Signals = msgspec.field(default_factory=Signals)
     outstanding: dict[str, Command] = msgspec.field(default_factory=dict)
     paused: bool = False
     held: list[str] = msgspec.field(default_factory=list)
-    remaining: int = 0
     degraded: bool = False
-    failure: Failure | None = None
-    failure_status: str = ""
     output: Any = None
     spent: float = 0.0
     timings: dict[str, Timing] = msgspec.field(default_factory=dict)
@@ -104,6 +143,16 @@ class State(msgspec.Struct, kw_only=True):
     def ended(self) -> bool:
         """Whether a terminal event has been applied."""
         return self.ended_at > 0
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """The outputs of the steps of the definition, those inside blocks left out."""
+        return self.regions[""].outputs
+
+    @property
+    def failure(self) -> Failure | None:
+        """The first failure that nobody handled."""
+        return self.regions[""].failure
 
     def digest(self) -> str:
         """Hex SHA-256 over the whole state; equal states give equal digests in every process."""
@@ -131,50 +180,79 @@ class Turn:
 
     def node_of(self, step: str) -> Node:
         """The node of a step, or of the step that an item belongs to."""
-        return self.graph.nodes[self.state.steps[step].parent or step]
+        return self.graph.nodes[self.state.steps[step].node]
+
+    def region_of(self, step: str) -> RegionState:
+        """The region that a step stands in."""
+        return self.state.regions[self.state.steps[step].region]
 
     def scope(self, names: frozenset[str], *, step: str = "") -> dict[str, Any]:
-        """What these names stand for: input, steps, run, item and index, and bare names.
+        """What these names stand for where a step stands: input, steps, run, item and index, bare names.
 
-        A bare name is the value of that name in the latest step output that has it, else in the input.
+        A bare name is the value of that name in the latest step output that has it, first inside the
+        step's own block, then around it, else in the input.
         """
         state = self.state
-        scope: dict[str, Any] = {"input": state.input, "steps": state.outputs, "run": {}}
+        found = state.steps.get(step)
+        region = state.regions[found.region if found is not None else ""]
+        scope: dict[str, Any] = {"input": state.input, "steps": region.outputs, "run": {}}
+        around = [region]
+        while around[-1].outer is not None:
+            around.append(state.regions[around[-1].outer])
+        if len(around) > 1:
+            scope["steps"] = ChainMap(*(each.outputs for each in around))
         if "run" in names:
             scope["run"] = _run_facts(state)
         for name in names - RESERVED_NAMES:
-            if name in state.latest:
-                scope[name] = state.outputs[state.latest[name]][name]
+            holder = next((each for each in around if name in each.latest), None)
+            if holder is not None:
+                scope[name] = holder.outputs[holder.latest[name]][name]
             elif name in state.input:
                 scope[name] = state.input[name]
-        item = state.steps.get(step)
-        if item is not None and item.parent:
-            scope["item"] = state.fans[item.parent].items[item.index]
-            scope["index"] = item.index
+        scope |= region.names
+        if found is not None and found.parent:
+            scope |= names_of_item(state, found)
         return scope
+
+
+def names_of_item(state: State, item: StepState) -> dict[str, Any]:
+    """What only the expressions of one item of a `foreach` step may read."""
+    return {"item": state.fans[item.parent].items[item.index], "index": item.index}
 
 
 def remember_output(state: State, step: str, output: Any) -> None:
     """Keep a step's output and let its fields be read by bare name."""
-    state.outputs[step] = output
+    node = state.steps[step].node
+    region = state.regions[state.steps[step].region]
+    region.outputs[node] = output
     if isinstance(output, dict):
         for name in output:
-            state.latest[name] = step
+            region.latest[name] = node
+
+
+def open_region(state: State, key: str, region: RegionState, body: Body, graph: Graph) -> None:
+    """Make the states of all steps of a body."""
+    state.regions[key] = region
+    region.remaining = len(body.steps)
+    for step in body.steps:
+        opened = StepState(node=step, region=key, undecided=graph.nodes[step].incoming)
+        state.steps[region.prefix + step] = opened
 
 
 def open_item(state: State, fan_step: str, index: int) -> str:
     """Make the state of one item of a `foreach` step."""
     name = item_step(fan_step, index)
-    state.steps[name] = StepState(parent=fan_step, index=index)
+    fan = state.steps[fan_step]
+    state.steps[name] = StepState(node=fan.node, region=fan.region, parent=fan_step, index=index)
     return name
 
 
 def note_timing(state: State, step: str, *, failed: bool) -> None:
-    """Count one run of a step, or of an item of it, that began with `StepStarted`."""
+    """Count one run of a step that began with `StepStarted`, under its id in the definition."""
     attempt = state.steps[step]
     if not attempt.started_at:
         return
-    timing = state.timings.setdefault(attempt.parent or step, Timing())
+    timing = state.timings.setdefault(attempt.node, Timing())
     timing.runs += 1
     timing.failures += failed
     timing.duration_ms += state.now - attempt.started_at

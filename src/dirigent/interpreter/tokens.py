@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -68,7 +69,7 @@ def paths_read(tokens: Sequence[Token]) -> Reads:
 def narrowed(value: Any, reads: Reads) -> Any:
     """The part of a value that is read, so that handing it over costs no more than that part."""
     if not reads or not isinstance(value, Mapping):
-        return value
+        return dict(value) if isinstance(value, ChainMap) else value
     return {field: narrowed(value[field], below) for field, below in reads.items() if field in value}
 
 

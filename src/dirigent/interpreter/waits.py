@@ -5,6 +5,7 @@ from __future__ import annotations
 from dirigent.domain.event import StepCompleted, TimerFired
 from dirigent.interpreter.approvals import approval_expired
 from dirigent.interpreter.beginning import record
+from dirigent.interpreter.signals import wait_expired
 from dirigent.interpreter.state import Turn
 from dirigent.interpreter.steps import retry_due
 
@@ -19,6 +20,8 @@ def timer_fired(turn: Turn, event: TimerFired) -> None:
         retry_due(turn, step)
     elif kind == "approval":
         approval_expired(turn, step)
+    elif kind == "signal":
+        wait_expired(turn, step)
     else:
         turn.state.steps[step].status = "running"
         done = StepCompleted(at=event.at, step=step, attempt=1, output={"waited": True})

@@ -35,6 +35,36 @@ class WrittenWorkflow(Written):
     steps: list[Any] = Field(default=[], min_length=1, max_length=STEPS_MAX)
     connections: list[Any] = []
     output: dict[str, Any] = {}
+    input: dict[str, Any] = {}
+
+
+class WrittenTrigger(Written):
+    """One of `triggers`; of type api or manual it says nothing more than this."""
+
+    type: str = ""
+    input: dict[str, Any] = {}
+
+
+class WrittenSchedule(WrittenTrigger):
+    """A trigger of type schedule."""
+
+    schedule: str = Field(default="", min_length=1, max_length=200)
+    timezone: str = Field(default="UTC", min_length=1, max_length=100)
+    catch_up: bool = False
+    overlap: str = "allow"
+
+
+class WrittenEventTrigger(WrittenTrigger):
+    """A trigger of type event."""
+
+    event_type: str = Field(default="", min_length=1, max_length=200)
+    filter: str = Field(default="", min_length=1)
+
+
+class WrittenWebhook(WrittenEventTrigger):
+    """A trigger of type webhook."""
+
+    webhook: str = Field(default="", min_length=1)
 
 
 class WrittenStep(Written):
@@ -56,6 +86,8 @@ class WrittenStep(Written):
     ends_as: str = "failed"
     workflow: str = Field(default="", min_length=1)
     duration: Any = None
+    event: str = Field(default="", min_length=1)
+    filter: str = Field(default="", min_length=1)
 
 
 class WrittenRetry(Written):
@@ -93,7 +125,7 @@ _TYPES = {
     "string_type": ("text", "put it in quotes"),
     "int_type": ("a whole number", "write a number without quotes and without a point"),
     "float_type": ("a number", "write a number without quotes"),
-    "bool_type": ("text", "put it in quotes"),
+    "bool_type": ("true or false", "write true or false without quotes"),
     "list_type": ("a list", "begin each item with '- ', or put the items in [ ]"),
     "dict_type": ("a mapping", "write key: value lines below it"),
 }
@@ -109,7 +141,7 @@ def read_written(model: type[W], data: Any, path: Path, findings: Findings) -> W
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        wrong = {str(found["loc"][0]): found for found in error.errors(include_url=False)}
+        wrong = {str(found["loc"][0]): found for found in reversed(error.errors(include_url=False))}
     for key, found in wrong.items():
         _report(model, key, found, path, findings)
     return model.model_validate({key: value for key, value in given.items() if key not in wrong})

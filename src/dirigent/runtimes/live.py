@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from dirigent.domain.command import Command, RecordEvent, StartTimer
+from dirigent.domain.command import Command, InvokeAction, RecordEvent, StartChild, StartTimer
 from dirigent.domain.errors import IllegalTransition
-from dirigent.domain.event import CallEnded, CallStarted, Event, TimerFired
+from dirigent.domain.event import CallEnded, CallStarted, Event, SignalReceived, TimerFired
 from dirigent.interpreter.machine import Machine
 from dirigent.ports import Clock, Journal
+
+TO_BE_DONE = (InvokeAction, StartChild)
 
 
 class Host(Protocol):
@@ -87,6 +89,17 @@ class LiveExecution:
             self.stop()
         self._host.schedule(self)
 
+    async def receive(self, signal: SignalReceived, *, keep: bool) -> bool:
+        """Take in a signal once; without `keep` only where a step waits for it. Tells whether it is there.
+
+        Returns when it is on stable storage, also where an earlier call brought it.
+        """
+        known = self.machine.knows(signal)
+        if not (known or keep or self.machine.awaits(signal)):
+            return False
+        await (self.durable() if known else self.record(signal))
+        return True
+
     def durable(self) -> Awaitable[None]:
         """Completes when everything noted so far is on stable storage."""
         self.flush()
@@ -112,7 +125,7 @@ class LiveExecution:
                 self._arm(command)
             elif type(command) is RecordEvent:
                 self.note(command.event)
-            else:
+            elif type(command) in TO_BE_DONE:
                 self.ready.append(command)
         if self.ready:
             self._host.schedule(self)
@@ -142,7 +155,7 @@ class LiveExecution:
                     entailed.append(command.event)
                 elif type(command) is StartTimer:
                     self._arm(command)
-                else:
+                elif type(command) in TO_BE_DONE:
                     self.ready.append(command)
 
     def _arm(self, command: StartTimer) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from dirigent.domain.command import Command, InvokeAction, StartChild
+from dirigent.domain.command import AwaitSignal, Command, InvokeAction, StartChild
 from dirigent.domain.errors import Conflict, DirigentError, JournalDamaged, NotFound
 from dirigent.domain.event import (
     TERMINAL,
@@ -23,6 +23,7 @@ from dirigent.domain.event import (
     ExecutionResumed,
     ExecutionStarted,
     Passport,
+    SignalReceived,
     StepFailed,
 )
 from dirigent.domain.workflow import Definition, Kind
@@ -30,7 +31,8 @@ from dirigent.execution.dispatcher import Dispatcher
 from dirigent.execution.failures import failure_of
 from dirigent.execution.request import Request
 from dirigent.interpreter.graph import Graph, build_graph
-from dirigent.interpreter.loading import definition_from, definition_to_dict
+from dirigent.interpreter.inputs import check_input
+from dirigent.interpreter.loading import definition_from, definition_to_dict, stored_definition
 from dirigent.interpreter.machine import Machine
 from dirigent.ports import Clock, Journal, Projections
 from dirigent.runtimes.families import Families
@@ -39,6 +41,7 @@ from dirigent.runtimes.pump import Pump
 
 log = structlog.get_logger("dirigent.runtime")
 
+PATIENT = ("timer:approval:", "timer:signal:")
 FAMILY_EVENTS = (CancelRequested, ExecutionPaused, ExecutionResumed)
 
 Observer = Callable[[str, Event], None]
@@ -104,13 +107,21 @@ class LocalRuntime:
         live = self._live.get(execution_id)
         if live is None:
             raise self._absent(execution_id)
+        if isinstance(event, SignalReceived):
+            await live.receive(event, keep=True)
+            return
         durable = live.record(event)
         if isinstance(event, FAMILY_EVENTS):
             self._tell_children(live, event)
         await durable
 
+    async def offer(self, execution_id: str, signal: SignalReceived) -> bool:
+        """Hand over a signal where a step waits for one like it; tells whether one did."""
+        live = self._live.get(execution_id)
+        return live is not None and await live.receive(signal, keep=False)
+
     async def rest(self, execution_id: str) -> None:
-        """Return when the execution has ended, or waits for a person and nothing else moves."""
+        """Return when the execution has ended, or waits for a person or a signal and nothing else moves."""
         while self._failure is None and self._moves(execution_id):
             await self._live.changed(execution_id)
         if self._failure is not None:
@@ -219,7 +230,7 @@ class LocalRuntime:
         data = self._projections.definition(content_hash)
         if data is None:
             raise NotFound(f"The definition {content_hash[:12]} is not stored.", code="definition_not_found")
-        return definition_from(data)
+        return stored_definition(data)
 
     def _definition_of(self, command: StartChild) -> Definition:
         if command.definition is not None:
@@ -238,7 +249,7 @@ class LocalRuntime:
             execution_id=command.child,
             workflow=definition.name,
             definition=definition.content_hash,
-            input=command.input,
+            input=check_input(definition, command.input),
             passport=Passport(
                 tenant=passport.tenant,
                 actor=passport.actor,
@@ -332,9 +343,9 @@ class LocalRuntime:
 
 
 def _pending(live: LiveExecution) -> bool:
-    """Whether something other than a person or a child is waited for."""
+    """Whether something other than a person, a signal or a child is waited for."""
     return any(
-        not (name.startswith("timer:approval:") or isinstance(command, StartChild))
+        not (name.startswith(PATIENT) or isinstance(command, StartChild | AwaitSignal))
         for name, command in live.machine.state.outstanding.items()
     )
 

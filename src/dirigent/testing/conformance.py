@@ -36,6 +36,8 @@ from dirigent.domain.event import (
     Failure,
     FanOutStarted,
     Passport,
+    SignalAwaited,
+    SignalReceived,
     StepCompleted,
     StepFailed,
     StepOutcomeResolved,
@@ -43,6 +45,7 @@ from dirigent.domain.event import (
     StepSkipped,
     StepStarted,
     TimerFired,
+    WaitEnded,
 )
 from dirigent.domain.policy import Finding, Verdict
 from dirigent.ports import Journal
@@ -79,6 +82,9 @@ EVERY_EVENT: tuple[Event, ...] = (
     ),
     ApprovalDecided(at=11, step="s", approval_id="p", decision="approved", actor="a", comment="go"),
     TimerFired(at=12, timer="wait:s"),
+    SignalAwaited(at=12, step="s", event="order.*", expires_at=99),
+    SignalReceived(at=12, name="order.paid", signal_id="s1", data={"sum": 5}, source="shop", subject="o/1"),
+    WaitEnded(at=12, step="s", signal_id="s1"),
     ChildEnded(at=13, step="s", child="e/s", status="failed", error=_FAILED),
     CallStarted(at=14, call="s/1", step="s", attempt=1, agent="a", action="b", risk="R1", effect="read"),
     CallEnded(at=15, call="s/1", payload="h", output={"rows": []}, cost=0.5),

@@ -35,6 +35,11 @@ class MemoryJournal:
         self._durable = 0
         self._closed = False
 
+    @property
+    def position(self) -> int:
+        """The position of the last event handed in."""
+        return len(self._events)
+
     def append(self, stream: str, expected_version: int, events: Sequence[Event]) -> Awaitable[None]:
         """Append events after a version; the awaitable completes at the next turn of the loop."""
         if self._closed:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 import apsw
 import msgspec
 
+from dirigent.domain.domain_event import event_key
 from dirigent.domain.errors import InvalidInput
 from dirigent.domain.event import (
     ApprovalDecided,
     ApprovalRequested,
     CancelRequested,
     Event,
+    EventPublished,
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
+    SignalAwaited,
+    WaitEnded,
 )
 from dirigent.storage.sqlite.codec import decode, encode, restore
 from dirigent.storage.sqlite.database import PROJECTIONS_MARK, SQL
@@ -59,6 +63,18 @@ def _has_times(event: Event) -> bool:
 def fold(connection: apsw.Connection, happened: Occurrence) -> None:
     """Bring the projections up to date with one event."""
     PROJECTED[type(happened.event)](connection, happened.position, happened.stream, happened.event)
+
+
+def fold_all(connection: apsw.Connection, happened: Iterable[Occurrence]) -> None:
+    """As `fold`, for everything that is committed together; what arrives in masses goes in at one go."""
+    published = []
+    for one in happened:
+        if type(one.event) is EventPublished:
+            published.append(_published_row(one.position, one.event))
+        else:
+            fold(connection, one)
+    if published:
+        connection.executemany(FOLDS["event_published"], published)
 
 
 def refold(connection: apsw.Connection) -> None:
@@ -129,6 +145,7 @@ def _cancelled(connection: apsw.Connection, _: int, stream: str, event: Executio
 def _end(connection: apsw.Connection, stream: str, status: str, at: int) -> None:
     connection.execute(FOLDS["execution_ended"], (status, at, stream))
     connection.execute(FOLDS["close_approvals"], (at, stream))
+    connection.execute(FOLDS["waits_ended"], (stream,))
 
 
 def _requested(connection: apsw.Connection, position: int, stream: str, event: ApprovalRequested) -> None:
@@ -140,6 +157,24 @@ def _requested(connection: apsw.Connection, position: int, stream: str, event: A
 def _decided(connection: apsw.Connection, _: int, stream: str, event: ApprovalDecided) -> None:
     values = (event.decision, event.actor, event.at, event.comment, event.approval_id, stream)
     connection.execute(FOLDS["approval_decided"], values)
+
+
+def _awaited(connection: apsw.Connection, position: int, stream: str, event: SignalAwaited) -> None:
+    values = {name: getattr(event, name) for name in ("step", "event", "at", "expires_at")}
+    connection.execute(FOLDS["signal_awaited"], values | {"position": position, "stream": stream})
+
+
+def _wait_ended(connection: apsw.Connection, _: int, stream: str, event: WaitEnded) -> None:
+    connection.execute(FOLDS["wait_ended"], (stream, event.step))
+
+
+def _published(connection: apsw.Connection, position: int, _: str, event: EventPublished) -> None:
+    connection.execute(FOLDS["event_published"], _published_row(position, event))
+
+
+def _published_row(position: int, event: EventPublished) -> tuple[int, bytes, str, str]:
+    said = event.event
+    return position, event_key(said.tenant, said.source, said.id), said.tenant, said.type
 
 
 _REQUEST = (
@@ -165,4 +200,7 @@ PROJECTED: dict[type[Event], Callable[[apsw.Connection, int, str, Any], None]] =
     ExecutionCancelled: _cancelled,
     ApprovalRequested: _requested,
     ApprovalDecided: _decided,
+    SignalAwaited: _awaited,
+    WaitEnded: _wait_ended,
+    EventPublished: _published,
 }

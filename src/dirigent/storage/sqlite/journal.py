@@ -83,6 +83,11 @@ class SqliteJournal:
         return self._writer.commits
 
     @property
+    def position(self) -> int:
+        """The position of the last event handed in, whether or not it is on stable storage yet."""
+        return self._position
+
+    @property
     def durable(self) -> int:
         """The last position on stable storage."""
         return self._writer.durable

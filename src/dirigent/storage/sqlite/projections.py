@@ -13,7 +13,8 @@ import msgspec
 
 from dirigent.domain.errors import StorageFailure
 from dirigent.domain.event import DefinitionStored
-from dirigent.ports import ApprovalRow, ExecutionRow
+from dirigent.domain.patterns import matches
+from dirigent.ports import ApprovalRow, ExecutionRow, Waiting
 from dirigent.storage.sqlite.database import DATABASE, PROJECTIONS_SQL, SQL, connect_reader, connect_writer
 from dirigent.storage.sqlite.failures import storage_errors
 from dirigent.storage.sqlite.folding import refold
@@ -23,6 +24,7 @@ UNFINISHED = frozenset({"running", "awaiting_approval", "paused", "cancelling"})
 
 _EXECUTION = ExecutionRow.__struct_fields__
 _APPROVAL = ApprovalRow.__struct_fields__
+_WAITING = Waiting.__struct_fields__
 _json = msgspec.json.Decoder()
 
 
@@ -81,6 +83,17 @@ class SqliteProjections:
     def approval(self, approval_id: str) -> ApprovalRow | None:
         """One approval, or None."""
         return next(iter(self._approvals({"one_approval": True}, {"approval_id": approval_id})), None)
+
+    def waiting(
+        self, tenant: str | None = None, *, event: str | None = None, execution: str | None = None
+    ) -> list[Waiting]:
+        """Steps that wait for a signal, longest first: for one of this very name, or of one execution."""
+        values = {"tenant": tenant, "event": event, "execution": execution}
+        wanted = {"of_tenant": tenant is not None, "in_execution": execution is not None}
+        statement = "waiting" if event is None else "waiting_for"
+        rows = self._rows(_query(statement, wanted), values)
+        found = [Waiting(**dict(zip(_WAITING, row[:-1], strict=True))) for row in rows]
+        return [row for row in found if event is None or matches(row.event, event)]
 
     def definition(self, content_hash: str) -> dict[str, Any] | None:
         """A stored workflow definition by its content hash; raises `JournalDamaged` where it is not whole."""

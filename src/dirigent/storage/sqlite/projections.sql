@@ -41,15 +41,45 @@ CREATE TABLE approvals (
 CREATE INDEX approvals_by_execution ON approvals (execution_id);
 CREATE INDEX approvals_open ON approvals (execution_id) WHERE state = 'open';
 
+CREATE TABLE waiting (
+    position     INTEGER PRIMARY KEY,
+    execution_id TEXT NOT NULL,
+    tenant       TEXT NOT NULL,
+    step         TEXT NOT NULL,
+    event        TEXT NOT NULL,
+    since        INTEGER NOT NULL,
+    expires_at   INTEGER,
+    UNIQUE (execution_id, step)
+) STRICT;
+CREATE INDEX waiting_by_event ON waiting (tenant, event);
+CREATE INDEX waiting_by_pattern ON waiting (tenant) WHERE instr(event, '*');
+
+-- Where in the journal the events of the business are. The key stands for tenant, source and id.
+CREATE TABLE domain_events (
+    position INTEGER PRIMARY KEY,
+    key      BLOB NOT NULL,
+    tenant   TEXT NOT NULL,
+    type     TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX domain_events_by_key ON domain_events (key);
+
 -- name: every_row_of_executions
 SELECT * FROM executions NOT INDEXED ORDER BY position
 
 -- name: every_row_of_approvals
 SELECT * FROM approvals NOT INDEXED ORDER BY position
 
+-- name: every_row_of_waiting
+SELECT * FROM waiting NOT INDEXED ORDER BY position
+
+-- name: every_row_of_domain_events
+SELECT * FROM domain_events NOT INDEXED ORDER BY position
+
 -- name: drop
 DROP TABLE IF EXISTS executions;
-DROP TABLE IF EXISTS approvals
+DROP TABLE IF EXISTS approvals;
+DROP TABLE IF EXISTS waiting;
+DROP TABLE IF EXISTS domain_events
 
 -- name: execution_started
 INSERT INTO executions (position, execution_id, tenant, workflow, status, trigger, parent, started_at, summary)
@@ -86,6 +116,20 @@ ON CONFLICT DO NOTHING
 -- name: approval_decided
 UPDATE approvals SET state = ?, decided_by = ?, decided_at = ?, comment = ?
 WHERE approval_id = ? AND execution_id = ? AND state = 'open'
+
+-- name: signal_awaited
+INSERT INTO waiting (position, execution_id, tenant, step, event, since, expires_at)
+VALUES (
+    :position, :stream, coalesce((SELECT tenant FROM executions WHERE execution_id = :stream), ''),
+    :step, :event, :at, nullif(:expires_at, 0)
+)
+ON CONFLICT DO NOTHING
+
+-- name: wait_ended
+DELETE FROM waiting WHERE execution_id = ? AND step = ?
+
+-- name: waits_ended
+DELETE FROM waiting WHERE execution_id = ?
 
 -- name: executions
 -- An execution waits for a person when it, or one that it started, has an open approval. The ids of all that an
@@ -155,3 +199,49 @@ state = :state
 
 -- name: of_execution
 (execution_id = :execution OR (execution_id > :execution || '/' AND execution_id < :execution || '0'))
+
+-- name: waiting
+SELECT execution_id, tenant, step, event, since, expires_at, position
+FROM waiting
+WHERE {where}
+ORDER BY position
+
+-- name: waiting_for
+-- Those that wait for the name itself, and every pattern; whether a pattern means the name is for the caller to say.
+SELECT execution_id, tenant, step, event, since, expires_at, position
+FROM waiting
+WHERE {where} AND event = :event AND NOT instr(event, '*')
+UNION ALL
+SELECT execution_id, tenant, step, event, since, expires_at, position
+FROM waiting
+WHERE {where} AND instr(event, '*')
+ORDER BY position
+
+-- name: in_execution
+execution_id = :execution
+
+-- name: event_published
+INSERT INTO domain_events (position, key, tenant, type) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: event_positions
+SELECT key, position FROM domain_events WHERE key IN ({keys})
+
+-- name: domain_events
+SELECT e.position, e.stream, e.version, e.body, e.digest, CAST(s.name AS BLOB), p.digest
+FROM (
+    SELECT position FROM domain_events
+    WHERE position > :after AND {where}
+    ORDER BY position {order}
+    LIMIT :limit
+) d
+CROSS JOIN events e ON e.position = d.position
+LEFT JOIN streams s ON s.id = e.stream
+LEFT JOIN events p ON p.position = e.previous AND e.previous > 0
+ORDER BY e.position {order}
+
+-- name: of_type
+type = :type
+
+-- name: of_types_below
+-- Everything under `campaign.`; '/' is the character that follows the dot.
+type > :type AND type < :beyond

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,19 @@ class Reader:
                 break
         return found
 
+    def published(self, sql: str, values: Mapping[str, Any]) -> list[Recorded]:
+        """The events that a statement with the columns of `tail` finds; one that does not verify raises."""
+        return [self._recorded(row[0], row) for row in self._found("(journal)", sql, values)]
+
+    def rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        """What a statement over the projections finds."""
+        return self._found("(journal)", sql, values)
+
+    def position(self) -> int:
+        """The last durable position."""
+        found: int = self._rows("(journal)", "last_position", ())[0][0]
+        return found
+
     def close(self) -> None:
         """Release the file. Closing twice is harmless."""
         with self._lock:
@@ -143,9 +156,12 @@ class Reader:
         return rows[0] if rows else None
 
     def _rows(self, stream: str, statement: str, values: Any) -> list[Any]:
+        return self._found(stream, SQL[statement], values)
+
+    def _found(self, stream: str, sql: str, values: Any) -> list[Any]:
         try:
             with self._lock:
-                return self._open.execute(SQL[statement], values).fetchall()
+                return self._open.execute(sql, values).fetchall()
         except UnicodeEncodeError:
             return []  # no stream can have such a name
         except DAMAGED as error:

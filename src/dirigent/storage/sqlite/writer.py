@@ -19,7 +19,7 @@ import apsw
 from dirigent.domain.errors import StorageFailure
 from dirigent.storage.sqlite.anchor import AnchorFile
 from dirigent.storage.sqlite.database import SQL
-from dirigent.storage.sqlite.folding import Occurrence, fold
+from dirigent.storage.sqlite.folding import Occurrence, fold_all
 
 BATCH_EVENTS_MAX = 10_000
 CHECKPOINT_PAGES = 4_000
@@ -176,8 +176,7 @@ class Writer:
             connection.executemany(SQL["move_head"], batch.heads.values())
             if batch.payloads:
                 connection.executemany(SQL["keep_payload"], batch.payloads.items())
-            for happened in batch.occurrences:
-                fold(connection, happened)
+            fold_all(connection, batch.occurrences)
             connection.execute(SQL["commit"])
         except BaseException:
             with contextlib.suppress(apsw.Error):  # SQLite has rolled back by itself after most errors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -10,70 +10,16 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
-from dirigent.domain.domain_event import DomainEvent
-from dirigent.domain.event import Event, ExecutionStarted
+from dirigent.domain.event import Event, ExecutionStarted, SignalReceived
 from dirigent.domain.policy import Autonomy, Decision, Subject
 from dirigent.domain.workflow import Definition
-
-
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """One event as the journal holds it. `position` counts all events, `version` those of the stream."""
-
-    position: int
-    stream: str
-    version: int
-    event: Event
-    digest: bytes
-
-
-class Damage(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding of a verification: the stream, where in it, and what is wrong."""
-
-    stream: str
-    version: int | None
-    reason: str
-
-
-class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """What a verification of the whole journal found. No damage means every event verified."""
-
-    events: int
-    streams: int
-    damages: tuple[Damage, ...] = ()
-
-
-@runtime_checkable
-class Journal(Protocol):
-    """The append-only truth.
-
-    `append` returns an awaitable that completes when the events are on stable storage; events handed
-    in while a commit is under way go out together with the next one. Order of calls is order of
-    positions. A wrong `expected_version` raises `Conflict` at once and appends nothing.
-    """
-
-    def append(self, stream: str, expected_version: int, events: Sequence[Event]) -> Awaitable[None]:
-        """Append events after `expected_version` (0 for a new stream)."""
-        ...
-
-    def read(self, stream: str, after: int = 0) -> list[Event]:
-        """The durable events of one stream after a version, in order; verified while read."""
-        ...
-
-    def tail(self, after: int, limit: int = 1000) -> list[Recorded]:
-        """Durable events of all streams after a position, in order."""
-        ...
-
-    def head(self, stream: str) -> int:
-        """The version of the last event handed in for a stream; 0 when there is none."""
-        ...
-
-    def verify(self) -> Verification:
-        """Check every digest, chain, gap and the head anchor."""
-        ...
-
-    async def close(self) -> None:
-        """Commit what is pending and release the storage."""
-        ...
+from dirigent.ports.events import Acknowledged as Acknowledged
+from dirigent.ports.events import EventIndex as EventIndex
+from dirigent.ports.events import EventSink as EventSink
+from dirigent.ports.journal import Damage as Damage
+from dirigent.ports.journal import Journal as Journal
+from dirigent.ports.journal import Recorded as Recorded
+from dirigent.ports.journal import Verification as Verification
 
 
 class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +58,17 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
     comment: str = ""
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """One step that waits for a signal. `event` is its name or a pattern of names (`domain.patterns`)."""
+
+    execution_id: str
+    tenant: str
+    step: str
+    event: str
+    since: int
+    expires_at: int | None = None
+
+
 @runtime_checkable
 class Projections(Protocol):
     """Readings of the journal for lists and look-ups. They can be dropped and rebuilt."""
@@ -143,6 +100,12 @@ class Projections(Protocol):
 
     def approval(self, approval_id: str) -> ApprovalRow | None:
         """One approval, or None."""
+        ...
+
+    def waiting(
+        self, tenant: str | None = None, *, event: str | None = None, execution: str | None = None
+    ) -> list[Waiting]:
+        """Steps that wait for a signal, longest first: for one of this very name, or of one execution."""
         ...
 
     def definition(self, content_hash: str) -> dict[str, Any] | None:
@@ -412,7 +375,17 @@ class Runtime(Protocol):
         ...
 
     async def deliver(self, execution_id: str, event: Event) -> None:
-        """Hand an event from outside to a running execution; returns when it is durable."""
+        """Hand an event from outside to a running execution; returns when it is durable.
+
+        A signal that was received before changes nothing; raises `SignalRefused` for one that is not taken.
+        """
+        ...
+
+    async def offer(self, execution_id: str, signal: SignalReceived) -> bool:
+        """Hand over a signal where a step waits for one like it, and tell whether one did.
+
+        Returns when it is durable; nothing is kept where nobody waits.
+        """
         ...
 
     async def rest(self, execution_id: str) -> None:
@@ -425,32 +398,4 @@ class Runtime(Protocol):
 
     def running(self) -> list[str]:
         """Ids of the executions in memory."""
-        ...
-
-
-class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to an event that was handed in: it is on stable storage at this position of the journal.
-
-    `duplicate` says that it was there before and nothing follows from handing it in again.
-    """
-
-    event_id: str
-    position: int
-    duplicate: bool = False
-
-
-@runtime_checkable
-class EventSink(Protocol):
-    """Takes in what happens in the business. Appended first, then matched to what waits for it.
-
-    An event is named by tenant, source and id. Handing in the same one again is acknowledged and
-    changes nothing; one of the same names with other content raises `Conflict`.
-    """
-
-    async def publish(self, event: DomainEvent) -> Acknowledged:
-        """Take in one event; returns when it is on stable storage."""
-        ...
-
-    async def publish_all(self, events: Sequence[DomainEvent]) -> list[Acknowledged]:
-        """Take in many, in their order and all or none; returns when they are on stable storage."""
         ...

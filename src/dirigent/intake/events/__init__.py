@@ -1,0 +1,1 @@
+"""Events of the business: read, taken in, followed and replayed."""

@@ -1,0 +1,232 @@
+"""Whether what happened outside is what the journal announced: S10, S11, S12, S17, S19 and S20."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from dirigent.domain.event import (
+    CallEnded,
+    CallStarted,
+    ExecutionPaused,
+    ExecutionResumed,
+    StepCompleted,
+    StepOutcomeResolved,
+    StepStarted,
+)
+from dirigent.ports import Recorded
+from dirigent.testing.invariants.evidence import ACKNOWLEDGED, Answered, Called, Entry, Listed
+from dirigent.testing.invariants.findings import Findings
+from dirigent.testing.invariants.history import History, Stream
+
+ANNOUNCED = frozenset({"keyed", "queryable", "at_most_once"})
+Place = tuple[str, str]
+
+
+class _Intents:
+    """What was let through, by execution and step, and what settled it."""
+
+    def __init__(self, history: History) -> None:
+        self.started: dict[Place, list[Recorded]] = defaultdict(list)
+        self.looked: dict[Place, list[int]] = defaultdict(list)
+        self.granted: dict[Place, list[int]] = defaultdict(list)
+        self.completed: dict[Place, Recorded] = {}
+        for name, stream in history.executions.items():
+            for recorded in stream.recorded:
+                self._note(name, recorded)
+
+    def _note(self, stream: str, recorded: Recorded) -> None:
+        event = recorded.event
+        if isinstance(event, StepStarted):
+            self.started[stream, event.step].append(recorded)
+        elif isinstance(event, CallStarted):
+            self.started[stream, event.call].append(recorded)
+        elif isinstance(event, CallEnded) and event.call.endswith("/lookup"):
+            self.looked[stream, event.call.removesuffix("/lookup")].append(recorded.position)
+        elif isinstance(event, StepOutcomeResolved) and not event.happened:
+            self.granted[stream, event.step].append(recorded.position)
+        elif isinstance(event, StepCompleted):
+            self.completed[stream, event.step] = recorded
+
+
+def check_effects(
+    history: History, client: Sequence[Entry], recorder: Sequence[Called], findings: Findings
+) -> None:
+    """Lay the recorder's log beside the journal."""
+    intents = _Intents(history)
+    by_place: dict[Place, list[Called]] = defaultdict(list)
+    for called in sorted(recorder, key=lambda called: called.order):
+        by_place[called.execution, called.step].append(called)
+        _announced(called, intents, findings)
+    for place, calls in by_place.items():
+        _repeated(place, calls, intents, findings)
+    _happened(intents, by_place, recorder, findings)
+    _stopped(history, client, recorder, findings)
+    _paused(history, findings)
+    _tenants(history, client, recorder, findings)
+
+
+def _announced(called: Called, intents: _Intents, findings: Findings) -> None:
+    started = intents.started.get((called.execution, called.step), [])
+    findings.met("S17")
+    if not any(_verdict(recorded) != "deny" for recorded in started):
+        text = f"{called.agent}.{called.action} was called for {called.step!r} without a verdict"
+        findings.broken("S17", text, called.execution)
+        return
+    if called.effect not in ANNOUNCED:
+        return
+    findings.met("S10")
+    if not any(_announces(recorded, called) for recorded in started):
+        text = f"{called.agent}.{called.action} acted for {called.step!r} with no durable intent before it"
+        findings.broken("S10", text, called.execution)
+
+
+def _verdict(recorded: Recorded) -> str:
+    event = recorded.event
+    return event.verdict if isinstance(event, StepStarted | CallStarted) else ""
+
+
+def _announces(recorded: Recorded, called: Called) -> bool:
+    event = recorded.event
+    assert isinstance(event, StepStarted | CallStarted), "only these are kept"
+    in_time = called.durable is None or recorded.position <= called.durable
+    same = event.key == called.key and event.attempt == called.attempt
+    return in_time and same and called.payload in ("", event.payload)
+
+
+def _repeated(place: Place, calls: list[Called], intents: _Intents, findings: Findings) -> None:
+    effect = calls[0].effect
+    if effect == "keyed":
+        _once_by_key(place, calls, findings)
+    elif effect in ANNOUNCED:
+        findings.met("S12")
+        most = 1 + len(intents.granted[place])
+        counted = [called for called in calls if called.applied or effect == "at_most_once"]
+        if len(counted) > most:
+            text = f"{effect} {calls[0].action} of {place[1]!r} happened {len(counted)} times, {most} allowed"
+            findings.broken("S12", text, place[0])
+        elif effect == "queryable":
+            _looked_between(place, calls, intents, findings)
+
+
+def _once_by_key(place: Place, calls: list[Called], findings: Findings) -> None:
+    findings.met("S11")
+    applied = sum(called.applied for called in calls)
+    keys = {called.key for called in calls}
+    if applied > 1:
+        findings.broken("S11", f"the effect of {place[1]!r} happened {applied} times", place[0])
+    elif len(keys) > 1:
+        findings.broken("S11", f"{place[1]!r} called under {len(keys)} keys", place[0])
+
+
+def _looked_between(place: Place, calls: list[Called], intents: _Intents, findings: Findings) -> None:
+    looked = sorted([*intents.looked[place], *intents.granted[place]])
+    for before, after in pairwise(calls):
+        if before.durable is None or after.durable is None:
+            continue
+        findings.met("S12")
+        if not any(before.durable < position <= after.durable for position in looked):
+            findings.broken("S12", f"{place[1]!r} was called again without looking first", place[0])
+
+
+def _happened(
+    intents: _Intents,
+    by_place: dict[Place, list[Called]],
+    recorder: Iterable[Called],
+    findings: Findings,
+) -> None:
+    """A keyed step that completed has had its effect. Only actions that the recorder sees are judged."""
+    seen = {(called.agent, called.action) for called in recorder}
+    for place, recorded in intents.completed.items():
+        started = intents.started.get(place)
+        last = started[-1].event if started else None
+        if not isinstance(last, StepStarted) or last.effect != "keyed" or last.verdict == "simulate":
+            continue
+        if (last.agent, last.action) in seen:
+            findings.met("S11")
+            if not any(called.applied for called in by_place.get(place, ())):
+                text = f"{place[1]!r} completed and its effect never happened"
+                findings.broken("S11", text, place[0], recorded.version)
+
+
+def _stopped(
+    history: History, client: Iterable[Entry], recorder: Sequence[Called], findings: Findings
+) -> None:
+    """After an acknowledged cancel nothing in the family calls any more."""
+    for entry in client:
+        if not isinstance(entry, Answered) or entry.request != "cancel" or entry.result != ACKNOWLEDGED:
+            continue
+        findings.met("S19")
+        late = [called for called in recorder if _below(called.execution, entry.execution)]
+        for called in late:
+            if called.sent is not None and called.sent > entry.order and called.effect in ANNOUNCED:
+                text = f"{called.action} of {called.step!r} was called after its cancel was acknowledged"
+                findings.broken("S19", text, called.execution)
+
+
+def _paused(history: History, findings: Findings) -> None:
+    """While an execution is paused, nothing in its family announces an effect."""
+    spans = {name: list(_pauses(stream)) for name, stream in history.executions.items()}
+    for name, pauses in spans.items():
+        if not pauses:
+            continue
+        findings.met("S19", len(pauses))
+        for stream in history.family(name):
+            for recorded in stream.of(StepStarted, CallStarted):
+                _within(recorded, pauses, stream.name, findings)
+
+
+def _pauses(stream: Stream) -> Iterator[tuple[int, int]]:
+    since = 0
+    for recorded in stream.of(ExecutionPaused, ExecutionResumed):
+        if isinstance(recorded.event, ExecutionPaused):
+            since = recorded.position
+        elif since:
+            yield since, recorded.position
+            since = 0
+    if since:
+        yield since, 1 << 62
+
+
+def _within(recorded: Recorded, pauses: list[tuple[int, int]], stream: str, findings: Findings) -> None:
+    event = recorded.event
+    assert isinstance(event, StepStarted | CallStarted), "only these are looked at"
+    step_of_its_own = isinstance(event, StepStarted) and event.effect in ANNOUNCED
+    if step_of_its_own and any(since < recorded.position < until for since, until in pauses):
+        findings.broken(
+            "S19", f"{event.action} of {event.step!r} starts in a pause", stream, recorded.version
+        )
+
+
+def _tenants(
+    history: History, client: Iterable[Entry], recorder: Iterable[Called], findings: Findings
+) -> None:
+    owners: dict[str, str] = {}
+    for called in recorder:
+        findings.met("S20")
+        stream = history.executions.get(called.execution)
+        if stream is not None and stream.tenant != called.tenant:
+            text = f"{called.action} was called for {called.tenant}, the execution is {stream.tenant}'s"
+            findings.broken("S20", text, called.execution)
+        if called.key and owners.setdefault(called.key, called.tenant) != called.tenant:
+            findings.broken("S20", "one key serves two tenants", called.execution)
+    for stream in history.executions.values():
+        parent = history.executions.get(stream.started.parent)
+        if parent is not None and parent.tenant != stream.tenant:
+            findings.broken("S20", f"it works for another tenant than {parent.name}", stream.name)
+    for entry in client:
+        if isinstance(entry, Listed):
+            _listing(history, entry, findings)
+
+
+def _listing(history: History, entry: Listed, findings: Findings) -> None:
+    findings.met("S20")
+    for name in (*entry.executions, *entry.approvals):
+        stream = history.executions.get(name)
+        if stream is not None and stream.tenant != entry.tenant:
+            findings.broken("S20", f"{entry.tenant} was shown {name} of {stream.tenant}", name)
+
+
+def _below(execution: str, ancestor: str) -> bool:
+    return execution == ancestor or execution.startswith(ancestor + "/")

@@ -1,0 +1,218 @@
+"""Projections in memory, for tests and simulation: the rows that the stores on disk keep, folded the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from dirigent.domain.event import (
+    ApprovalDecided,
+    ApprovalRequested,
+    CancelRequested,
+    DefinitionStored,
+    Event,
+    ExecutionCancelled,
+    ExecutionCompleted,
+    ExecutionFailed,
+    ExecutionPaused,
+    ExecutionResumed,
+    ExecutionStarted,
+    SignalAwaited,
+    WaitEnded,
+)
+from dirigent.domain.patterns import matches
+from dirigent.ports import ApprovalRow, ExecutionRow, Recorded, Waiting
+
+_with = msgspec.structs.replace
+
+
+class MemoryProjections:
+    """The port `Projections`, told of durable events one after the other by `take`."""
+
+    def __init__(self, recorded: Iterable[Recorded] = ()) -> None:
+        self._executions: dict[str, ExecutionRow] = {}
+        self._unfinished: dict[str, None] = {}
+        self._approvals: dict[str, ApprovalRow] = {}
+        self._open: dict[str, set[str]] = {}
+        self._waiting: dict[tuple[str, str], Waiting] = {}
+        self._definitions: dict[str, dict[str, Any]] = {}
+        for one in recorded:
+            self.take(one)
+
+    def take(self, recorded: Recorded) -> None:
+        """Fold one event; each is to be handed in once, in the order of positions."""
+        fold = _FOLDS.get(type(recorded.event))
+        if fold is not None:
+            fold(self, recorded.stream, recorded.event)
+
+    def executions(
+        self,
+        tenant: str | None = None,
+        *,
+        statuses: Sequence[str] = (),
+        parent: str | None = None,
+        limit: int = 100,
+    ) -> list[ExecutionRow]:
+        """Executions, newest first; `parent=""` lists only those that no other execution started."""
+        shown = (
+            row
+            for row in map(self._shown, reversed(self._executions.values()))
+            if tenant in (None, row.tenant)
+            and (not statuses or row.status in statuses)
+            and (parent is None or (row.parent or "") == parent)
+        )
+        return [row for row, _ in zip(shown, range(limit), strict=False)]
+
+    def execution(self, execution_id: str) -> ExecutionRow | None:
+        """One execution, or None."""
+        row = self._executions.get(execution_id)
+        return None if row is None else self._shown(row)
+
+    def unfinished(self) -> list[str]:
+        """Ids of the executions that have started and not ended, oldest first."""
+        return list(self._unfinished)
+
+    def approvals(
+        self, tenant: str | None = None, *, state: str | None = "open", execution: str | None = None
+    ) -> list[ApprovalRow]:
+        """Approvals, oldest first; `execution` takes in its children."""
+        return [
+            row
+            for row in self._approvals.values()
+            if tenant in (None, row.tenant)
+            and state in (None, row.state)
+            and (execution is None or _below(row.execution_id, execution))
+        ]
+
+    def approval(self, approval_id: str) -> ApprovalRow | None:
+        """One approval, or None."""
+        return self._approvals.get(approval_id)
+
+    def waiting(
+        self, tenant: str | None = None, *, event: str | None = None, execution: str | None = None
+    ) -> list[Waiting]:
+        """Steps that wait for a signal, longest first: for one of this very name, or of one execution."""
+        return [
+            row
+            for row in self._waiting.values()
+            if tenant in (None, row.tenant)
+            and execution in (None, row.execution_id)
+            and (event is None or matches(row.event, event))
+        ]
+
+    def definition(self, content_hash: str) -> dict[str, Any] | None:
+        """A stored workflow definition by its content hash."""
+        return self._definitions.get(content_hash)
+
+    def _shown(self, row: ExecutionRow) -> ExecutionRow:
+        if row.status == "running" and any(_below(name, row.execution_id) for name in self._open):
+            return _with(row, status="awaiting_approval")
+        return row
+
+    def _stored(self, stream: str, event: DefinitionStored) -> None:
+        self._definitions.setdefault(stream, event.definition)
+
+    def _started(self, stream: str, event: ExecutionStarted) -> None:
+        if stream in self._executions:
+            return
+        self._unfinished[stream] = None
+        self._executions[stream] = ExecutionRow(
+            execution_id=stream,
+            tenant=event.passport.tenant,
+            workflow=event.workflow,
+            status="running",
+            trigger=event.trigger,
+            parent=event.parent or None,
+            started_at=event.at,
+            ended_at=None,
+            summary=str(event.labels.get("summary", "")),
+        )
+
+    def _turned(self, stream: str, status: str) -> None:
+        row = self._executions.get(stream)
+        if row is not None and row.ended_at is None:
+            self._executions[stream] = _with(row, status=status)
+
+    def _ended(self, stream: str, status: str, at: int) -> None:
+        row = self._executions.get(stream)
+        if row is not None:
+            self._executions[stream] = _with(row, status=status, ended_at=at)
+            self._unfinished.pop(stream, None)
+        for place in [place for place in self._waiting if place[0] == stream]:
+            del self._waiting[place]
+        for approval in self._open.pop(stream, ()):
+            self._approvals[approval] = _with(self._approvals[approval], state="cancelled", decided_at=at)
+
+    def _requested(self, stream: str, event: ApprovalRequested) -> None:
+        if event.approval_id in self._approvals:
+            return
+        owner = self._executions.get(stream)
+        self._open.setdefault(stream, set()).add(event.approval_id)
+        self._approvals[event.approval_id] = ApprovalRow(
+            approval_id=event.approval_id,
+            execution_id=stream,
+            tenant=owner.tenant if owner is not None else "",
+            step=event.step,
+            agent=event.agent,
+            action=event.action,
+            risk=event.risk,
+            reason=event.reason,
+            kind=event.kind,
+            payload_hash=event.payload,
+            preview=event.preview,
+            requested_at=event.at,
+            expires_at=event.expires_at,
+            state="open",
+        )
+
+    def _decide(self, stream: str, event: ApprovalDecided) -> None:
+        waiting = self._open.get(stream, set())
+        if event.approval_id not in waiting:
+            return
+        waiting.discard(event.approval_id)
+        if not waiting:
+            del self._open[stream]
+        self._approvals[event.approval_id] = _with(
+            self._approvals[event.approval_id],
+            state=event.decision,
+            decided_by=event.actor,
+            decided_at=event.at,
+            comment=event.comment,
+        )
+
+    def _awaited(self, stream: str, event: SignalAwaited) -> None:
+        owner = self._executions.get(stream)
+        row = Waiting(
+            execution_id=stream,
+            tenant=owner.tenant if owner is not None else "",
+            step=event.step,
+            event=event.event,
+            since=event.at,
+            expires_at=event.expires_at or None,
+        )
+        self._waiting.setdefault((stream, event.step), row)
+
+    def _taken(self, stream: str, event: WaitEnded) -> None:
+        self._waiting.pop((stream, event.step), None)
+
+
+_FOLDS: dict[type[Event], Callable[[MemoryProjections, str, Any], None]] = {
+    DefinitionStored: MemoryProjections._stored,
+    ExecutionStarted: MemoryProjections._started,
+    ExecutionPaused: lambda rows, stream, _: rows._turned(stream, "paused"),
+    ExecutionResumed: lambda rows, stream, _: rows._turned(stream, "running"),
+    CancelRequested: lambda rows, stream, _: rows._turned(stream, "cancelling"),
+    ExecutionCompleted: lambda rows, stream, event: rows._ended(stream, event.status, event.at),
+    ExecutionFailed: lambda rows, stream, event: rows._ended(stream, event.status, event.at),
+    ExecutionCancelled: lambda rows, stream, event: rows._ended(stream, "cancelled", event.at),
+    ApprovalRequested: MemoryProjections._requested,
+    ApprovalDecided: MemoryProjections._decide,
+    SignalAwaited: MemoryProjections._awaited,
+    WaitEnded: MemoryProjections._taken,
+}
+
+
+def _below(execution: str, ancestor: str) -> bool:
+    return execution == ancestor or execution.startswith(ancestor + "/")
