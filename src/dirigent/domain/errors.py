@@ -9,8 +9,10 @@ DirigentError
 ├── Refused                 the dispatcher said no; carries the verdict's rule ids
 ├── Conflict                the state does not allow it (already decided, wrong version, held by another)
 │   ├── DataFolderBusy      another process holds the data folder
+│   ├── StaleReceipt        a job is no longer held by whoever wants to settle it
 │   ├── IllegalTransition   an event that the state machine cannot take
 │   └── SignalRefused       a signal whose id is taken, or one too many that nobody waits for
+├── QueueFull               a queue takes in no more for now
 ├── StorageFailure          the disk or the database failed; nothing was acknowledged
 │   └── JournalDamaged      stored history does not verify; carries the streams
 ├── TransientError          worth another try: connection lost, time-out, 429, 5xx
@@ -105,6 +107,12 @@ class DataFolderBusy(Conflict):
     code = "data_folder_busy"
 
 
+class StaleReceipt(Conflict):
+    """A job was handed out again, given back or ended; whoever held it before has no say any more."""
+
+    code = "stale_receipt"
+
+
 class IllegalTransition(Conflict):
     """An event arrived that the execution's state cannot take."""
 
@@ -115,6 +123,13 @@ class SignalRefused(Conflict):
     """A signal that an execution does not take: its id stands for another one, or too many are kept."""
 
     code = "signal_refused"
+
+
+class QueueFull(DirigentError):
+    """A queue holds as many open jobs of a topic as it may; nothing was taken in."""
+
+    code = "queue_full"
+    http_status = 503
 
 
 class StorageFailure(DirigentError):

@@ -1,0 +1,1 @@
+"""Storage that lives and dies with the process."""
