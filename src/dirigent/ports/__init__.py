@@ -118,7 +118,11 @@ class Clock(Protocol):
     """Time as an input. Real, frozen or simulated."""
 
     def now_ms(self) -> int:
-        """Wall-clock time, milliseconds since the epoch, UTC."""
+        """Wall-clock time, milliseconds since the epoch, UTC; never less than what was said before."""
+        ...
+
+    def not_before(self, at_ms: int) -> None:
+        """From now on say no time before this one, which was recorded before this process began."""
         ...
 
     def call_at(self, due_ms: int, callback: Callable[[], None]) -> Callable[[], None]:

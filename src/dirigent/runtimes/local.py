@@ -42,6 +42,7 @@ from dirigent.runtimes.pump import Pump
 log = structlog.get_logger("dirigent.runtime")
 
 PATIENT = ("timer:approval:", "timer:signal:")
+TAIL_EVENTS = 64
 FAMILY_EVENTS = (CancelRequested, ExecutionPaused, ExecutionResumed)
 
 Observer = Callable[[str, Event], None]
@@ -79,6 +80,7 @@ class LocalRuntime:
 
     async def start(self) -> list[str]:
         """Take up every unfinished execution where its journal ends; returns their ids."""
+        self.clock.not_before(self._last_recorded_at())
         resumed = [
             execution_id for execution_id in self._projections.unfinished() if self._load(execution_id)
         ]
@@ -200,6 +202,14 @@ class LocalRuntime:
                 at=self.clock.now_ms(), content_hash=stream, definition=definition_to_dict(definition)
             )
             await self.journal.append(stream, 0, [stored])
+
+    def _last_recorded_at(self) -> int:
+        """The time that the journal ends with; among its last events one may have waited to be handed in."""
+        try:
+            last = self.journal.tail(max(0, self.journal.position - TAIL_EVENTS), TAIL_EVENTS)
+        except JournalDamaged:  # it is told of when the stream that it belongs to is loaded
+            return 0
+        return max((recorded.event.at for recorded in last), default=0)
 
     def _load(self, execution_id: str) -> bool:
         try:

@@ -20,6 +20,10 @@ class FrozenClock:
         """Where the clock stands."""
         return self._now
 
+    def not_before(self, at_ms: int) -> None:
+        """Stand no earlier than this."""
+        self._now = max(self._now, at_ms)
+
     def call_at(self, due_ms: int, callback: Callable[[], None]) -> Callable[[], None]:
         """Run a callback once the clock is moved to its time or beyond; returns a cancel function."""
         number = next(self._numbers)

@@ -1,0 +1,96 @@
+"""Simulated time: what is due when, and nothing else happens. Everything in it hangs on one seed."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from typing import Any
+
+TURN_S = 0.000_05
+
+
+class Due:
+    """Something that is to happen at a time, unless it is cancelled."""
+
+    __slots__ = ("args", "call", "number", "order", "when")
+
+    def __init__(
+        self, when: float, order: float, number: int, call: Callable[..., object], args: tuple[Any, ...]
+    ) -> None:
+        self.when = when
+        self.order = order
+        self.number = number
+        self.call: Callable[..., object] | None = call
+        self.args = args
+
+    def __lt__(self, other: Due) -> bool:
+        if self.when != other.when:
+            return self.when < other.when
+        return (self.order, self.number) < (other.order, other.number)
+
+    def cancel(self) -> None:
+        """It does not happen any more."""
+        self.call = None
+        self.args = ()
+
+    def cancelled(self) -> bool:
+        """Whether it will not happen."""
+        return self.call is None
+
+
+class Scheduler:
+    """Time that jumps to whatever is due next. `now` are seconds since the simulation began.
+
+    What is due at the same time happens in an order drawn by chance, for no clock promises one. Work takes
+    no time except that each turn of an event loop takes `TURN_S`, so that what is due meanwhile comes in
+    between two turns.
+    """
+
+    def __init__(self, chance: random.Random) -> None:
+        self.now = 0.0
+        self.steps = 0
+        self._draw = chance.random
+        self._due: list[Due] = []
+
+    def time(self) -> float:
+        """The steady clock of the simulated machines."""
+        return self.now
+
+    def at(self, when: float, call: Callable[..., object], *args: Any) -> Due:
+        """Let something happen at a time."""
+        self.steps += 1
+        due = Due(when, self._draw(), self.steps, call, args)
+        heapq.heappush(self._due, due)
+        return due
+
+    def after(self, seconds: float, call: Callable[..., object], *args: Any) -> Due:
+        """Let something happen in so many seconds."""
+        return self.at(self.now + seconds, call, *args)
+
+    def next_at(self) -> float | None:
+        """When something is due next; None when nothing is."""
+        due = self._due
+        while due and due[0].call is None:
+            heapq.heappop(due)
+        return due[0].when if due else None
+
+    def advance(self) -> bool:
+        """Go to what is due next and let it happen; False when nothing is."""
+        if self.next_at() is None:
+            return False
+        self._happen()
+        return True
+
+    def catch_up(self) -> None:
+        """Let everything happen that is due by now."""
+        while (when := self.next_at()) is not None and when <= self.now:
+            self._happen()
+
+    def _happen(self) -> None:
+        due = heapq.heappop(self._due)
+        self.now = max(self.now, due.when)
+        call, args = due.call, due.args
+        due.cancel()
+        assert call is not None, "what was cancelled has been passed over"
+        call(*args)
