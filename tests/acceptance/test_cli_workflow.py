@@ -135,6 +135,21 @@ def test_validate_as_json(tmp_path: Path) -> None:
 
 
 def test_validate_good_files() -> None:
-    """Every example is valid."""
-    said = dirigent("validate", *sorted(EXAMPLES.glob("*.yaml")))
+    """Every example is valid, without a warning."""
+    said = dirigent("validate", "--strict", *sorted(EXAMPLES.glob("*.yaml")))
     assert (said.code, said.err) == (0, "")
+
+
+def test_warnings_are_told_and_let_pass(tmp_path: Path) -> None:
+    """A workflow that deserves advice is valid; `--strict` is for those who want none left."""
+    file = tmp_path / "waits.yaml"
+    file.write_text("name: waits\nsteps:\n  - {id: ask, type: approval}\n")
+    said = dirigent("lint", file)
+    assert said.code == 0
+    assert f"{file}:3:5 WL007 ask does not say how long a person has" in said.err
+    assert "fix: add timeout: 24h, or what you mean" in said.err
+    assert ", 1 warning" in said.out
+    assert dirigent("lint", file, "--strict").code == 1
+    found = dirigent("lint", file, "-o", "json").data["files"][0]
+    assert found["valid"]
+    assert [(warning["code"], warning["line"]) for warning in found["warnings"]] == [("WL007", 3)]

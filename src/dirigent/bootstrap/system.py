@@ -27,9 +27,10 @@ from dirigent.intake.events.log import EventLog
 from dirigent.intake.goals.report import GoalReport, report_goal
 from dirigent.intake.imports import ImportReport, import_folder
 from dirigent.intake.ingest import Accepted, Intake, Limits
-from dirigent.intake.workflows import Workflow, built_in
+from dirigent.intake.workflows import Workflow, built_in, inspect_text, read_text
 from dirigent.integrations.deterministic_model import DeterministicModel
 from dirigent.integrations.file_outbox import FileOutbox
+from dirigent.interpreter.loading import Inspected
 from dirigent.interpreter.reading import Reading
 from dirigent.ports import Clock, Model
 from dirigent.runtimes.clock import SystemClock
@@ -174,6 +175,10 @@ class Dirigent:
         if isinstance(workflow, Workflow):
             return workflow.definition
         return Workflow.load(workflow, actions=self.registry.known_actions()).definition
+
+    def inspect(self, path: str | Path) -> Inspected:
+        """The definition in a file, checked against the agents there are, and advice on it."""
+        return inspect_text(read_text(Path(path)), self.registry, source=str(path))
 
     def import_folder(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cyclopts import CycloptsError
 
@@ -52,7 +52,12 @@ def complain(screen: Screen, message: str, fix: str = "") -> None:
 
 def show_problems(screen: Screen, error: InvalidDefinition) -> None:
     """Every problem of a definition, each with its place, what was expected and the fix."""
-    for problem in error.problems:
+    show_findings(screen, error.problems)
+
+
+def show_findings(screen: Screen, problems: Iterable[object]) -> None:
+    """Problems or warnings, each with its place, what was expected and the fix."""
+    for problem in problems:
         place = getattr(problem, "line", 0)
         if not place:
             screen.warn(str(problem))

@@ -45,8 +45,15 @@ COMMANDS: tuple[tuple[Group, str, str, str, tuple[str, ...]], ...] = (
         WORK,
         "validate",
         "validating:validate_command",
-        "Check workflow files; every problem with file, line, column and fix.",
+        "Check workflow files; every problem, and every warning, with file, line, column and fix.",
         ("validate examples/workflows/*.yaml",),
+    ),
+    (
+        WORK,
+        "lint",
+        "validating:validate_command",
+        "The same as validate.",
+        ("lint examples/workflows/*.yaml --strict",),
     ),
     (
         DECIDE,

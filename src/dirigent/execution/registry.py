@@ -7,14 +7,18 @@ import functools
 import inspect
 import sys
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+from pydantic_core import ErrorDetails
 
 from dirigent.domain.agent import ActionSpec, AgentSpec, Effect
 from dirigent.domain.canonical import storable
 from dirigent.domain.errors import InvalidInput, NotFound
+from dirigent.interpreter.inputs import Misfit
+from dirigent.interpreter.lint import ActionFacts
+from dirigent.interpreter.problems import shown, written_path
 from dirigent.security.admission import AGENT_ATTRIBUTE
 
 CONTEXT_PARAMETER = "ctx"
@@ -50,6 +54,18 @@ class Action:
             raise _input_error(self, error) from error
         values = vars(model)
         return {name: values[name] for name in model.model_fields_set}
+
+    def misfits(self, inputs: Mapping[str, Any]) -> list[Misfit]:
+        """Everything in the inputs that `read_inputs` would refuse."""
+        try:
+            self._input_model.model_validate(inputs)
+        except ValidationError as error:
+            return [_misfit(found) for found in error.errors(include_url=False)]
+        return []
+
+    def input_names(self) -> tuple[str, ...]:
+        """The names of its inputs, in the order in which it declares them."""
+        return tuple(self._input_model.model_fields)
 
     async def invoke(self, arguments: dict[str, Any], context: Any) -> Any:
         """Call the action; it lets itself be called only inside an admission."""
@@ -173,12 +189,47 @@ class Registry:
         """Actions by every name an agent has; what definitions are checked against."""
         return {name: tuple(self._agents[key].actions) for name, key in self._spelled_names().items()}
 
+    def facts(self, agent: str, action: str) -> ActionFacts | None:
+        """What advice on a definition needs to know of an action; None where there is no such action."""
+        key = self._names.get(_folded(agent))
+        found = self._actions.get((key, action)) if key else None
+        if found is None:
+            return None
+        return ActionFacts(
+            effect=found.spec.effect,
+            timed=found.spec.timeout_s is not None,
+            gives=_fields_of(found.output_schema()),
+            takes=found.input_names(),
+            misfits=found.misfits,
+        )
+
     def _spelled_names(self) -> dict[str, str]:
         return {name: spec.key for spec in self._agents.values() for name in (spec.key, *spec.aliases)}
 
 
 def _folded(name: str) -> str:
     return name.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def _fields_of(schema: dict[str, Any]) -> frozenset[str] | None:
+    """The fields that a value of this schema has; None where they are not known, or it is no mapping."""
+    name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
+    shape = schema.get("$defs", {}).get(name, schema)
+    if shape.get("type") != "object" or shape.get("additionalProperties") or "properties" not in shape:
+        return None
+    return frozenset(shape["properties"])
+
+
+def _misfit(found: ErrorDetails) -> Misfit:
+    path = tuple(found["loc"])
+    where = written_path(path)
+    if found["type"] == "missing":
+        return Misfit(path=path, value=None, text=f"{where} is missing", expected=where, missing=True)
+    if found["type"] == "extra_forbidden":
+        text, expected = f"{where} is not known", "an input that it takes"
+        return Misfit(path=path, value=None, text=text, expected=expected, unknown=True)
+    text = f"{where} is {shown(found['input'])}"
+    return Misfit(path=path, value=found["input"], text=text, expected=found["msg"])
 
 
 def _input_error(action: Action, error: ValidationError) -> InvalidInput:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from dirigent.domain.errors import InvalidInput, NotFound
 from dirigent.domain.workflow import Definition
+from dirigent.execution.registry import Registry
 from dirigent.intake.time_zones import TIME_ZONES
-from dirigent.interpreter.loading import load_definition
+from dirigent.interpreter.loading import Inspected, inspect_definition, load_definition
 
 BUILT_IN = Path(__file__).parent.parent / "workflows"
 FILE_MAX_BYTES = 256 * 1024
@@ -35,16 +36,30 @@ class Workflow:
     @classmethod
     def load(cls, path: str | Path, *, actions: Mapping[str, Collection[str]] | None = None) -> Workflow:
         """Read a file."""
-        file = Path(path)
-        if not file.is_file():
-            raise NotFound(f"There is no file {file}.", code="file_not_found")
-        if file.stat().st_size > FILE_MAX_BYTES:
-            raise InvalidInput(f"{file} is larger than {FILE_MAX_BYTES // 1024} KB.", fix="Split it.")
-        try:
-            text = file.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise InvalidInput(f"{file} is not text in UTF-8.", fix="Save it as UTF-8.") from error
-        return cls.parse(text, source=str(file), actions=actions)
+        return cls.parse(read_text(Path(path)), source=str(path), actions=actions)
+
+
+def read_text(file: Path) -> str:
+    """The text of a workflow file; raises `NotFound` and, for what is no text or too much, `InvalidInput`."""
+    if not file.is_file():
+        raise NotFound(f"There is no file {file}.", code="file_not_found")
+    if file.stat().st_size > FILE_MAX_BYTES:
+        raise InvalidInput(f"{file} is larger than {FILE_MAX_BYTES // 1024} KB.", fix="Split it.")
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{file} is not text in UTF-8.", fix="Save it as UTF-8.") from error
+
+
+def inspect_text(text: str, registry: Registry, *, source: str = "<workflow>") -> Inspected:
+    """A definition checked against the agents there are, with advice; raises `InvalidDefinition`."""
+    return inspect_definition(
+        text,
+        source=source,
+        actions=registry.known_actions(),
+        timezones=TIME_ZONES,
+        facts=registry.facts,
+    )
 
 
 def built_in(name: str) -> Definition:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -40,6 +40,15 @@ _TYPES = {
     "array": "a list",
     "null": "null",
 }
+_WORDS = """
+    $schema $id $ref $defs $comment $anchor $dynamicRef $dynamicAnchor title description default examples
+    deprecated readOnly writeOnly type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum
+    maxLength minLength pattern format maxItems minItems uniqueItems maxContains minContains maxProperties
+    minProperties required dependentRequired prefixItems items contains additionalProperties properties
+    patternProperties dependentSchemas propertyNames if then else allOf anyOf oneOf not unevaluatedItems
+    unevaluatedProperties contentEncoding contentMediaType contentSchema
+"""
+KEYWORDS = frozenset(_WORDS.split())
 _LIMITS = {
     "minimum": "at least {limit}",
     "maximum": "at most {limit}",
@@ -66,23 +75,37 @@ def check_input(definition: Definition, given: Mapping[str, Any]) -> dict[str, A
     if not definition.input:
         return dict(given)
     filled = with_defaults(definition.input, given)
-    errors = input_errors(definition.input, filled)
-    if errors:
-        told = "; ".join(text for _, text in errors[:ERRORS_SHOWN])
-        more = f"; and {len(errors) - ERRORS_SHOWN} more" if len(errors) > ERRORS_SHOWN else ""
+    found = misfits(definition.input, filled)
+    if found:
+        told = "; ".join(misfit.text for misfit in found[:ERRORS_SHOWN])
+        more = f"; and {len(found) - ERRORS_SHOWN} more" if len(found) > ERRORS_SHOWN else ""
         raise InvalidInput(
             f"The input of {definition.name!r} does not fit: {told}{more}.",
             fix=f"It takes {_fields(definition.input)}.",
-            field=errors[0][0],
+            field=".".join(filter(None, ("input", written_path(found[0].path)))),
         )
     return filled
 
 
-def input_errors(schema: Mapping[str, Any], given: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What does not fit, each as the path of the field (`input.lead.name`) and a sentence about it."""
-    found = _validator(canonical_bytes(schema)).iter_errors(dict(given))
-    told = [_told(error) for error in found]
-    return sorted(dict.fromkeys(told))
+class Misfit(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that does not fit a schema: the path of the field, what was given, and a sentence.
+
+    `value` is None where the field is `missing`; `unknown` says that the schema has no such field.
+    """
+
+    path: Path
+    value: Any
+    text: str
+    expected: str
+    missing: bool = False
+    unknown: bool = False
+
+
+def misfits(schema: Mapping[str, Any], given: Mapping[str, Any]) -> list[Misfit]:
+    """Everything that does not fit, in the order of the fields' names."""
+    errors = _validator(canonical_bytes(schema)).iter_errors(dict(given))
+    found = {misfit.text: misfit for error in errors for misfit in _told(error)}
+    return sorted(found.values(), key=lambda misfit: (written_path(misfit.path), misfit.text))
 
 
 def with_defaults(schema: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -266,23 +289,23 @@ def _meta() -> Draft202012Validator:
     return Draft202012Validator({"$ref": DIALECT}, offline=True)
 
 
-def _told(error: ValidationError) -> tuple[str, str]:
-    path: list[str | int] = list(error.instance_path)
-    said = error.kind.as_dict()
-    name = error.kind.name
+def _told(error: ValidationError) -> Iterator[Misfit]:
+    path, value = tuple(error.instance_path), error.instance
+    said, name = error.kind.as_dict(), error.kind.name
+    here = written_path(path) or "it"
     if name == "required":
-        here = written_path((*path, said["property"]))
-        return f"input.{here}", f"{here} is missing"
-    if name in ("additionalProperties", "unevaluatedProperties"):
-        unknown = [written_path((*path, key)) for key in said["unexpected"]]
-        verb = "is" if len(unknown) == 1 else "are"
-        return f"input.{unknown[0]}", f"{', '.join(unknown)} {verb} not known"
-    here = written_path(tuple(path))
-    what = here or "it"
-    return (
-        f"input.{here}" if here else "input",
-        f"{what} is {shown(error.instance)}, expected {_expected(error)}",
-    )
+        at = (*path, said["property"])
+        text = f"{written_path(at)} is missing"
+        yield Misfit(path=at, value=None, text=text, expected=said["property"], missing=True)
+    elif name in ("additionalProperties", "unevaluatedProperties"):
+        for key in said["unexpected"]:
+            at = (*path, key)
+            text = f"{written_path(at)} is not known"
+            yield Misfit(path=at, value=None, text=text, expected="a known field", unknown=True)
+    else:
+        expected = _expected(error)
+        text = f"{here} is {shown(value)}, expected {expected}"
+        yield Misfit(path=path, value=value, text=text, expected=expected)
 
 
 def _expected(error: ValidationError) -> str:

@@ -22,8 +22,9 @@ from dirigent.interpreter.building import (
 from dirigent.interpreter.checking import check_parts
 from dirigent.interpreter.durations import written_duration
 from dirigent.interpreter.inputs import read_input_schema
+from dirigent.interpreter.lint import FactsOf, lint, subject_of
 from dirigent.interpreter.positions import read_data, read_yaml
-from dirigent.interpreter.problems import Findings, Path, shown
+from dirigent.interpreter.problems import Findings, Path, Problem, shown
 from dirigent.interpreter.triggering import TimeZones, build_triggers
 from dirigent.interpreter.written import WrittenWorkflow, read_written
 
@@ -38,6 +39,23 @@ class Known:
 
     actions: Actions | None = None
     timezones: TimeZones | None = None
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """A sound definition, and what there is to say about it all the same, in the order of the file."""
+
+    definition: Definition
+    warnings: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """A checked definition, the parts it was built from, and where its mapping stands."""
+
+    definition: Definition
+    parts: Parts
+    path: Path
 
 
 def load_definition(
@@ -55,7 +73,7 @@ def load_definition(
     """
     findings = Findings(source)
     data = read_yaml(text, findings)
-    return _checked(data, findings, Known(actions, timezones))
+    return _checked(data, findings, Known(actions, timezones)).definition
 
 
 def definition_from(
@@ -67,7 +85,28 @@ def definition_from(
 ) -> Definition:
     """The definition that plain data holds, as a plan does; checked in the same way."""
     findings = Findings(source)
-    return _checked(read_data(data, findings), findings, Known(actions, timezones))
+    return _checked(read_data(data, findings), findings, Known(actions, timezones)).definition
+
+
+def inspect_definition(
+    written: str | Mapping[str, Any],
+    *,
+    source: str = "<workflow>",
+    actions: Actions | None = None,
+    timezones: TimeZones | None = None,
+    facts: FactsOf | None = None,
+) -> Inspected:
+    """The definition of a text or of data, checked as ever, and advice on it.
+
+    `facts` tells what is known of an action. Raises `InvalidDefinition` with every problem; advice keeps
+    nothing from being loaded.
+    """
+    findings = Findings(source)
+    data = read_yaml(written, findings) if isinstance(written, str) else read_data(written, findings)
+    sound = _checked(data, findings, Known(actions, timezones))
+    advice = Findings(source, findings.places)
+    lint(subject_of(sound.definition, sound.parts, sound.path, facts), advice)
+    return Inspected(sound.definition, tuple(advice.in_order()))
 
 
 def stored_definition(data: Mapping[str, Any]) -> Definition:
@@ -77,7 +116,7 @@ def stored_definition(data: Mapping[str, Any]) -> Definition:
     of today is let pass.
     """
     findings = Findings("<journal>")
-    return _checked(read_data(data, findings), findings, Known(), let_pass="triggers")
+    return _checked(read_data(data, findings), findings, Known(), let_pass="triggers").definition
 
 
 def definition_to_dict(definition: Definition) -> dict[str, Any]:
@@ -95,17 +134,18 @@ def definition_to_dict(definition: Definition) -> dict[str, Any]:
     return {ROOT_KEY: {key: value for key, value in written.items() if value}}
 
 
-def _checked(data: Any, findings: Findings, known: Known, *, let_pass: str = "") -> Definition:
+def _checked(data: Any, findings: Findings, known: Known, *, let_pass: str = "") -> _Sound:
     if data is None:
         findings.raise_if_any()
     root, path = _root(data, findings)
     if not isinstance(root, dict):
         findings.raise_if_any()
-    definition = _definition(root, path, findings, known)
+    parts = Parts(findings)
+    definition = _definition(root, path, parts, known)
     if let_pass:
         findings.drop((*path, let_pass))
     findings.raise_if_any()
-    return definition
+    return _Sound(definition, parts, path)
 
 
 def _root(data: Any, findings: Findings) -> tuple[Any, Path]:
@@ -125,11 +165,11 @@ def _root(data: Any, findings: Findings) -> tuple[Any, Path]:
     return data, path
 
 
-def _definition(data: dict[str, Any], path: Path, findings: Findings, known: Known) -> Definition:
+def _definition(data: dict[str, Any], path: Path, parts: Parts, known: Known) -> Definition:
+    findings = parts.findings
     written = read_written(WrittenWorkflow, data, path, findings)
     need("name", data, path, findings, "name: <what it is called>")
     need("steps", data, path, findings, "steps: and at least one step")
-    parts = Parts(findings)
     for index, step in enumerate(written.steps):
         build_step(step, (*path, "steps", index), parts)
     for index, connection in enumerate(written.connections):

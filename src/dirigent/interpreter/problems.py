@@ -49,13 +49,37 @@ CODES: dict[str, str] = {
 }
 
 
+WARNINGS: dict[str, str] = {
+    "WL001": "A trigger starts the workflow without a field that is required.",
+    "WL002": "A bare name may come from several steps that run at the same time.",
+    "WL003": "A step can never run, or a way is never taken.",
+    "WL004": "A condition is always true, or always false.",
+    "WL005": "An action that happens at most once has no time limit of its own.",
+    "WL006": "An action that happens at most once is to be retried.",
+    "WL007": "An approval does not say how long a person has.",
+    "WL008": "A step only computes something, and nobody reads it.",
+    "WL009": "A field of the input is never read.",
+    "WL010": "The input of a trigger does not fit the schema of the workflow's input.",
+    "WL011": "An event-driven workflow names no event.",
+    "WL012": "The same trigger stands twice.",
+    "WL013": "An expression reads the output of a step that may have failed.",
+    "WL014": "An expression reads the output of a step that may not have run.",
+    "WL015": "A step stands apart from all connections.",
+    "WL016": "A parameter is not what the action takes.",
+    "WL017": "A word in the input's schema looks misspelt, and says nothing.",
+}
+
+
 def explain(code: str) -> str:
     """One sentence on what a code means; an unknown code gives an empty text."""
-    return CODES.get(code, "")
+    return CODES.get(code) or WARNINGS.get(code, "")
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding. `line` and `column` count from 1; they are 0 where a definition came as data."""
+    """One finding. `line` and `column` count from 1; they are 0 where a definition came as data.
+
+    A code that begins with `WL` is a warning: advice, which keeps nothing from happening.
+    """
 
     code: str
     file: str
@@ -65,6 +89,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     expected: str
     fix: str
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether it is advice only."""
+        return self.code in WARNINGS
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else f"{self.file}:{self.path or '.'}"
@@ -105,7 +134,7 @@ class Findings:
         self, code: str, line: int, column: int, message: str, *, expected: str, fix: str, path: Path = ()
     ) -> None:
         """Note a problem with a place in the text."""
-        assert code in CODES, f"{code} is not in the table"
+        assert code in CODES or code in WARNINGS, f"{code} is not in the table"
         self.problems.append(
             Problem(
                 code=code,
@@ -136,10 +165,14 @@ class Findings:
             if not (problem.path == above or problem.path.startswith((f"{above}.", f"{above}[")))
         ]
 
+    def in_order(self) -> list[Problem]:
+        """Every problem, in the order of the file."""
+        return sorted(self.problems, key=lambda problem: (problem.line, problem.column))
+
     def raise_if_any(self) -> None:
         """Raise `InvalidDefinition` with every problem, in the order of the file."""
         if self.problems:
-            ordered = sorted(self.problems, key=lambda problem: (problem.line, problem.column))
+            ordered = self.in_order()
             lines = [str(problem) for problem in ordered[:SHOWN_MAX]]
             if len(ordered) > SHOWN_MAX:
                 lines.append(f"{self.file}: and {len(ordered) - SHOWN_MAX} more problems")

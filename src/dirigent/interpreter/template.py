@@ -38,6 +38,11 @@ def expressions_in(value: Any) -> Iterator[str]:
             yield from expressions_in(item)
 
 
+def has_hole(value: Any) -> bool:
+    """Whether a value, or something inside it, is known only when a run gets there."""
+    return next(expressions_in(value), None) is not None
+
+
 def has_open_hole(text: str) -> bool:
     """Whether a `${` has no `}` of its own; braces inside may be nested once."""
     return "${" in _HOLE.sub("", text)

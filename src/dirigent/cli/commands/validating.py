@@ -1,4 +1,4 @@
-"""`dirigent validate`."""
+"""`dirigent validate`, also called `dirigent lint`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from dirigent.cli.failures import DONE, FAILED, complain, show_problems
+from dirigent.cli.failures import DONE, FAILED, complain, show_findings, show_problems
 from dirigent.cli.options import DEFAULT, Common
 from dirigent.cli.screen import Screen
 
@@ -16,6 +16,7 @@ def validate_command(
     files: Annotated[list[Path], Parameter(negative=())],
     /,
     *,
+    strict: Annotated[bool, Parameter(negative=(), help="Let warnings fail as well.")] = False,
     common: Common = DEFAULT,
 ) -> int:
     """Validate.
@@ -30,16 +31,17 @@ def validate_command(
     screen = common.screen()
     dirigent = Dirigent(settings=common.settings())
     checked = [_checked(file, dirigent, screen) for file in files]
+    valid = all(found["valid"] for found in checked)
     if screen.json:
-        screen.document({"valid": all(found["valid"] for found in checked), "files": checked})
-    return DONE if all(found["valid"] for found in checked) else FAILED
+        screen.document({"valid": valid, "files": checked})
+    return DONE if valid and not (strict and any(found.get("warnings") for found in checked)) else FAILED
 
 
 def _checked(file: Path, dirigent: Any, screen: Screen) -> dict[str, Any]:
     from dirigent.domain.errors import DirigentError, InvalidDefinition
 
     try:
-        definition = dirigent.workflow(file)
+        inspected = dirigent.inspect(file)
     except InvalidDefinition as error:
         if not screen.json:
             show_problems(screen, error)
@@ -49,6 +51,16 @@ def _checked(file: Path, dirigent: Any, screen: Screen) -> dict[str, Any]:
             complain(screen, error.message, error.fix)
         problem = {"code": error.code, "message": error.message, "fix": error.fix}
         return {"file": str(file), "valid": False, "problems": [problem]}
+    definition, warnings = inspected.definition, inspected.warnings
+    if not screen.json:
+        show_findings(screen, warnings)
     version = definition.content_hash
-    screen.say(f"{file}: ok. {definition.name}, {len(definition.steps)} steps, version {version[:12]}")
-    return {"file": str(file), "valid": True, "name": definition.name, "version": version}
+    count = f", {len(warnings)} warning{'' if len(warnings) == 1 else 's'}" if warnings else ""
+    screen.say(f"{file}: ok. {definition.name}, {len(definition.steps)} steps, version {version[:12]}{count}")
+    return {
+        "file": str(file),
+        "valid": True,
+        "name": definition.name,
+        "version": version,
+        "warnings": list(warnings),
+    }

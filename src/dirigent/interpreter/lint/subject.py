@@ -1,0 +1,127 @@
+"""What the rules of the lint read: a sound definition, its places, its expressions and its actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dirigent.domain.agent import Effect
+from dirigent.domain.workflow import Definition, Kind, Step
+from dirigent.interpreter.building import Parts, Use
+from dirigent.interpreter.expression import Expression, parse_expression
+from dirigent.interpreter.graph import build_graph
+from dirigent.interpreter.inputs import Misfit
+from dirigent.interpreter.lint.reach import Reach, reach_of
+from dirigent.interpreter.problems import Path
+from dirigent.interpreter.state import RESERVED_NAMES
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionFacts:
+    """What is known of an action: its effect class, the fields of its output and its inputs.
+
+    `gives` is None where the output may have any fields, or is no mapping; `timed` says that the action
+    bounds itself how long it takes. `misfits` tells what of its inputs the action would refuse.
+    """
+
+    effect: Effect
+    timed: bool
+    gives: frozenset[str] | None
+    takes: tuple[str, ...]
+    misfits: Callable[[Mapping[str, Any]], list[Misfit]]
+
+
+FactsOf = Callable[[str, str], ActionFacts | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """An expression, where it stands, and the step it belongs to; empty for the output of the whole."""
+
+    use: Use
+    step: str
+    expression: Expression
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The bare names it reads."""
+        return self.expression.names - RESERVED_NAMES
+
+    @property
+    def steps(self) -> Mapping[str, Any]:
+        """The steps it reads by name, each with what it reads below."""
+        return self.expression.reads.get("steps", {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A sound definition with everything the rules ask of it. `path` is where its mapping stands."""
+
+    definition: Definition
+    path: Path
+    reach: Reach
+    places: Mapping[str, Path]
+    ways: Mapping[tuple[str, str], Path]
+    reads: tuple[Read, ...]
+    known: FactsOf
+
+    def step(self, name: str) -> Step:
+        """A step by its id."""
+        return self.reach.graph.nodes[name].step
+
+    def facts_of(self, step: Step) -> ActionFacts | None:
+        """What is known of the action that a step takes."""
+        return self.known(step.agent, step.action) if step.kind is Kind.AGENT else None
+
+    def gives(self, step: Step) -> frozenset[str] | None:
+        """The fields of a step's output; None where nobody can say."""
+        if step.foreach:
+            return frozenset({"results", "failures"})
+        if step.kind is Kind.TRANSFORM:
+            return frozenset(step.parameters)
+        if step.kind in _GIVES:
+            return _GIVES[step.kind]
+        facts = self.facts_of(step)
+        return facts.gives if facts else None
+
+    def may_give(self, step: Step, name: str) -> bool:
+        """Whether a step's output may have a field."""
+        fields = self.gives(step)
+        return fields is None or name in fields
+
+    def way_path(self, source: str, target: str) -> Path:
+        """Where a way between two steps is written; the step it leads to where it is not."""
+        return self.ways.get((source, target), self.places[target])
+
+
+_GIVES: dict[Kind, frozenset[str]] = {
+    Kind.CONDITION: frozenset({"result"}),
+    Kind.VALIDATION: frozenset({"valid"}),
+    Kind.APPROVAL: frozenset({"decision", "by", "comment"}),
+    Kind.WAIT: frozenset({"waited"}),
+}
+
+
+def subject_of(definition: Definition, parts: Parts, path: Path, facts: FactsOf | None) -> Subject:
+    """Bring together what the rules read."""
+    places = {step.id: here for here, step in parts.steps}
+    homes = {here: name for name, here in places.items()}
+    return Subject(
+        definition=definition,
+        path=path,
+        reach=reach_of(build_graph(definition)),
+        places=places,
+        ways={(way.source, way.target): here for here, way in reversed(parts.connections)},
+        reads=tuple(_read(use, homes) for use in parts.uses if use.only is None),
+        known=facts or (lambda agent, action: None),
+    )
+
+
+def _read(use: Use, homes: Mapping[Path, str]) -> Read:
+    step = ""
+    for end in range(len(use.path), 0, -1):
+        if use.path[:end] in homes:
+            step = homes[use.path[:end]]
+            break
+    return Read(use=use, step=step, expression=parse_expression(use.source))
