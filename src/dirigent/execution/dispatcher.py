@@ -73,7 +73,8 @@ class Dispatcher:
     async def dispatch(self, request: Request, ledger: Ledger) -> None:
         """Take a step's action and record what became of it.
 
-        Only a pure action may run ahead of the durability of the events that led here.
+        Only a pure action may run ahead of the durability of the events that led to it; before any other
+        runs, these and what announces it are on stable storage.
         """
         try:
             action = self.registry.action(request.agent, request.action)
@@ -81,8 +82,6 @@ class Dispatcher:
         except DirigentError as error:
             ledger.note(self._recorder.failed(request, failure_of(error)))
             return
-        if not action.pure:
-            await ledger.durable()
         if request.started and not action.repeatable:
             await self._look_first(request, action, ledger)
             return
@@ -130,7 +129,7 @@ class Dispatcher:
         try:
             async with self._capacity.place(action.agent.key, action.agent.max_concurrency):
                 ledger.note(self._recorder.started(request, action, judgement))
-                if action.announced:
+                if not action.pure:
                     await ledger.durable()
                 await self._act(request, action, arguments, ledger, outcome)
         finally:
@@ -253,7 +252,7 @@ class Dispatcher:
         try:
             async with self._capacity.place(action.agent.key, action.agent.max_concurrency):
                 ledger.note(self._recorder.call_started(request, action, judgement))
-                if action.announced:
+                if not action.pure:
                     await ledger.durable()
                 await self._act(request, action, arguments, ledger, outcome)
         finally:

@@ -157,6 +157,9 @@ class Registry:
 
     def action(self, agent: str, action: str) -> Action:
         """An action by agent and name; raises `NotFound` or `InvalidInput` listing what there is."""
+        found = self._actions.get((agent, action))
+        if found is not None:
+            return found
         spec = self.agent(agent)
         found = self._actions.get((spec.key, action))
         if found is None:

@@ -178,8 +178,8 @@ class LocalRuntime:
         await self._begin(definition, started)
 
     def _performed(self, live: LiveExecution, error: BaseException | None) -> None:
-        """Wake those who wait for the family; a broken driver wakes everybody with its error."""
-        self._live.touch(live.execution_id)
+        """A broken driver wakes everybody with its error."""
+        self._came_to_rest(live)
         if error is not None:
             self._failure = self._failure or error
             self._live.touch_all()
@@ -305,13 +305,18 @@ class LocalRuntime:
             else:
                 self._settled(live, events)
 
+    def _came_to_rest(self, live: LiveExecution) -> None:
+        """Wake those who wait for the family, where there may be something to see."""
+        if not live.busy:
+            self._live.touch(live.execution_id)
+
     def _settled(self, live: LiveExecution, events: Sequence[Event]) -> None:
         if self._observers:
             for event in events:
                 self._tell(live.execution_id, event)
         if isinstance(events[-1], TERMINAL):
             self._ended(live, events[-1])
-        self._live.touch(live.execution_id)
+        self._came_to_rest(live)
 
     def _tell(self, execution_id: str, event: Event) -> None:
         """An observer that fails is left out of account; the execution goes on."""

@@ -150,7 +150,12 @@ class Writer:
     def _settled(self, batch: Batch, failure: StorageFailure | None) -> None:
         self._under_way -= 1
         batch.settle(failure)
-        self._send_if_free()
+        if self._open is not None:
+            batch.loop.call_soon(self._send_soon, batch.loop)
+
+    def _send_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Whoever the last batch woke may hand in more first: one turn for them, one for the pump."""
+        loop.call_soon(self._send_if_free)
 
     def _run(self) -> None:
         while (batch := self._queue.get()) is not None:
