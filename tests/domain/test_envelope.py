@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dirigent.domain.envelope import Envelope
+from dirigent.domain.envelope import Envelope, records_from
 from dirigent.domain.errors import InvalidInput
 
 METADATA = {"run_id": "r1", "tenant_id": "org_123", "status": "ok", "created_at": "2024-11-26T14:30:00Z"}
@@ -54,6 +56,73 @@ def test_an_unknown_status_is_refused() -> None:
     """The error lists what there is."""
     with pytest.raises(InvalidInput, match="Use one of: ok"):
         Envelope.from_records([], {**METADATA, "status": "fine"})
+
+
+EXAMPLE = Path(__file__).parent.parent / "fixtures" / "examples" / "004-01-envelope.json"
+
+
+def _printed(**changes: Any) -> Any:
+    return json.loads(EXAMPLE.read_text()) | changes
+
+
+def test_the_printed_envelope_is_one() -> None:
+    """Built and read, it says what was printed."""
+    printed = _printed()
+    read = Envelope.from_dict(printed)
+    assert read.validate().as_dict() == printed
+    assert Envelope.from_records(printed["records"], printed["metadata"]) == read == Envelope.of(read)
+
+
+def test_what_is_missing_of_the_printed_envelope_is_named() -> None:
+    """No metadata, no records, a record without provenance, or something else in their place."""
+    (record,) = _printed()["records"]
+    bare = {key: value for key, value in record.items() if key != "provenance"}
+    wrong: list[tuple[Any, str]] = [
+        ({"records": []}, "metadata"),
+        ({"metadata": _printed()["metadata"]}, "records"),
+        (_printed(metadata=None), "metadata"),
+        (_printed(records=None), "records"),
+        (_printed(records={"a": 1}), "records"),
+        (_printed(records=[record, bare]), "records[1].provenance"),
+        (_printed(records=[record | {"provenance": {}}]), "records[0].provenance"),
+        (_printed(records=[record | {"provenance": "crm"}]), "records[0].provenance"),
+        (_printed(records=["record"]), "records[0]"),
+        (_printed(records=[record | {"data": 83.5}]), "records[0].data"),
+        (_printed(records=[record | {"id": 1}]), "records[0].id"),
+        ([], "envelope"),
+        (None, "envelope"),
+    ]
+    for value, field in wrong:
+        with pytest.raises(InvalidInput) as caught:
+            Envelope.of(value)
+        assert caught.value.field.startswith(field), value
+
+
+def test_an_envelope_made_by_hand_is_checked_too() -> None:
+    """What the constructor lets through, `validate` does not."""
+    for wrong in (Envelope(metadata=METADATA), Envelope(metadata=_printed()["metadata"], records=None)):  # type: ignore[arg-type]
+        with pytest.raises(InvalidInput):
+            wrong.validate()
+
+
+@pytest.mark.parametrize("sure", [-0.1, 1.1, "high", True, float("nan")])
+def test_confidence_is_a_share(sure: Any) -> None:
+    """From 0 to 1, where it is given."""
+    with pytest.raises(InvalidInput, match=r"records\[0\]\.provenance\.confidence"):
+        Envelope.from_records([_record(provenance={**PROVENANCE, "confidence": sure})], METADATA)
+
+
+def test_any_result_makes_records() -> None:
+    """Envelopes give theirs, a list one per item, a value one, nothing none."""
+    envelope = Envelope.from_records([_record()], METADATA)
+    assert [record.id for record in records_from([envelope, {"id": "x"}, 7], "note", PROVENANCE)] == [
+        "rec_1",
+        "x",
+        "r1/score/3",
+    ]
+    assert records_from(envelope.as_dict(), "note", PROVENANCE) == envelope.records
+    assert records_from(None, "note", PROVENANCE) == ()
+    assert records_from(7, "note", PROVENANCE)[0].data == {"value": 7}
 
 
 def test_it_works_where_pydantic_is_not_installed() -> None:

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from dirigent.domain.errors import DirigentError, Refused, TransientError
 from dirigent.domain.event import Failure
+from dirigent.execution.transience import is_transient_error
 
 TRANSIENT_CODES = frozenset({"transient", "agent_timeout", "circuit_open"})
 
@@ -24,6 +25,8 @@ def failure_of(error: Exception) -> Failure:
         return Failure(
             code="bad_output", message=f"The result does not fit its type: {error.errors()[0]['msg']}"
         )
+    if is_transient_error(error):
+        return Failure(code="transient", message=f"{type(error).__name__}: {error}", retryable=True)
     return Failure(code="agent_error", message=f"{type(error).__name__}: {error}")
 
 
