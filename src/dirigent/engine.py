@@ -193,7 +193,7 @@ class Engine:
         return [name for name in executions if await self.runtime.offer(name, signal)]
 
     async def cancel(self, execution_id: str, actor: str, reason: str = "") -> None:
-        """Stop an execution and all it started; nothing new acts from here on."""
+        """Stop an execution and all it started; nothing new acts from here on but what undoes."""
         event = CancelRequested(at=self._clock.now_ms(), actor=actor, reason=reason)
         await self.runtime.deliver(execution_id, event)
 

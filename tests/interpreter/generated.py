@@ -44,6 +44,14 @@ PARAMETERS = [
 ]
 LISTS = ["input.rows", "input.map.map(k, input.map[k])", "[1, 2, 3]", "input.rows", "input.n"]
 GUARDS = st.sampled_from([*[None] * len(CONDITIONS), *CONDITIONS])
+UNDO = st.sampled_from(
+    [
+        None,
+        None,
+        {"agent_type": "worker", "action": "undo", "parameters": {"was": "${output}"}},
+        {"agent_type": "worker", "action": "undo", "parameters": {"x": "${output.x}"}, "retry_policy": {}},
+    ]
+)
 ATTEMPTS = st.sampled_from(
     [None, {"max_attempts": 2}, {"max_attempts": 3, "initial": "2s", "backoff_factor": 3}]
 )
@@ -71,6 +79,7 @@ def _common(number: int, kind: str) -> dict[str, st.SearchStrategy[Any]]:
 def _step(number: int) -> st.SearchStrategy[dict[str, Any]]:
     parameters = st.sampled_from(PARAMETERS)
     agent = {"agent_type": st.just("worker"), "action": st.just("work"), "parameters": parameters}
+    agent["compensate"] = UNDO
     conditions = st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=2)
     bound = st.integers(1, 3)
     kinds: list[tuple[str, dict[str, st.SearchStrategy[Any]]]] = [
@@ -92,7 +101,10 @@ def _step(number: int) -> st.SearchStrategy[dict[str, Any]]:
                 "timeout": st.sampled_from([None, "1m"]),
             },
         ),
-        ("subworkflow", {"workflow": st.sampled_from(["other", "${input.plan}", "${input.n}"])}),
+        (
+            "subworkflow",
+            {"workflow": st.sampled_from(["other", "${input.plan}", "${input.n}"]), "compensate": UNDO},
+        ),
     ]
     return st.one_of([st.fixed_dictionaries(_common(number, kind) | keys) for kind, keys in kinds])
 

@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from dirigent.domain.command import Command, InvokeAction, RecordEvent, StartChild, StartTimer
+from dirigent.domain.command import (
+    BreakOff,
+    Command,
+    InvokeAction,
+    RecordEvent,
+    StartChild,
+    StartTimer,
+)
 from dirigent.domain.event import (
     ApprovalDecided,
     ApprovalRequested,
@@ -147,11 +154,20 @@ class Harness:
             else:
                 return self
 
+    def begin(self, name: str) -> None:
+        """Let the action of a step through, without ending it."""
+        command = self.actions[name]
+        self.apply(
+            StepStarted(
+                at=self.now, step=name, attempt=command.attempt, agent=command.agent, action=command.action
+            )
+        )
+
     def finish(self, name: str) -> None:
         """End the action of a step that is under way, as `act` says."""
+        self.begin(name)
         command = self.actions.pop(name)
         attempt, at = command.attempt, self.now
-        self.apply(StepStarted(at=at, step=name, attempt=attempt, agent=command.agent, action=command.action))
         answer = self._act(command)
         if isinstance(answer, Failure):
             self.apply(StepFailed(at=at, step=name, attempt=attempt, error=answer))
@@ -239,6 +255,8 @@ class Harness:
             self.actions[command.step] = command
             self.invoked.append(command)
             self.peak = max(self.peak, len(self.actions))
+        elif isinstance(command, BreakOff):
+            self.actions.pop(command.step, None)
         elif isinstance(command, StartTimer):
             self.timers[command.timer] = command.due
         elif isinstance(command, StartChild):

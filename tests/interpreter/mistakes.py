@@ -581,6 +581,27 @@ MISTAKES = {
         13,
         "compare it with something",
     ),
+    "compensate without an action": (
+        one_step(*AGENT, "compensate: {agent_type: payments}"),
+        "WF007",
+        7,
+        17,
+        "add action: send_notification",
+    ),
+    "compensate a wait": (
+        one_step("type: wait", "duration: 5m", "compensate: {agent_type: a, action: b}"),
+        "WF014",
+        6,
+        5,
+        "remove it",
+    ),
+    "compensate by a word": (
+        one_step(*AGENT, "compensate: refund"),
+        "WF008",
+        7,
+        17,
+        "write key: value lines",
+    ),
     "connection from nowhere": (TWO + "- {from: be, to: a}\n", "WF016", 6, 10, "did you mean bee?"),
     "connection to nowhere": (
         TWO + "- {from: a, to: zzzzzz}\n",

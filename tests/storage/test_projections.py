@@ -14,11 +14,14 @@ from dirigent.domain.event import (
     ApprovalDecided,
     ApprovalRequested,
     CancelRequested,
+    CompensationStarted,
     DefinitionStored,
     Event,
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
+    ExecutionPaused,
+    ExecutionResumed,
     ExecutionStarted,
     Failure,
     Passport,
@@ -142,6 +145,23 @@ async def test_a_cancelled_execution_is_cancelling_until_it_has_ended(folder: Fo
     await folder.happen("e", CancelRequested(at=6, actor="anna"))
     assert folder.status("e") == "cancelling"
     assert folder.projections.unfinished() == ["e"]
+    assert folder.projections.approvals() == []
+
+
+async def test_a_run_that_is_undone_says_so_until_it_has_ended(folder: Folder) -> None:
+    """Whether it fails or is cancelled; neither a pause nor another wish changes what it says."""
+    for stream, wish in (
+        ("e", CancelRequested(at=6, actor="anna")),
+        ("f", ExecutionPaused(at=6, actor="anna")),
+    ):
+        await folder.start(stream)
+        await folder.happen(stream, wish, CompensationStarted(at=7, steps=("s",), status="failed"))
+        assert folder.status(stream) == "compensating"
+        for event in (ExecutionResumed(at=8, actor="a"), ExecutionPaused(at=8, actor="a"), wish):
+            await folder.happen(stream, event)
+            assert folder.status(stream) == "compensating"
+        await folder.happen(stream, ExecutionCancelled(at=9))
+        assert folder.status(stream) == "cancelled"
 
 
 async def test_an_open_approval_is_seen_all_the_way_up(folder: Folder) -> None:
@@ -314,7 +334,7 @@ async def test_closed_projections_say_so(tmp_path: Path) -> None:
 STREAMS = ("a", "a/1", "a/1/x", "a/2", "b")
 STEP = st.tuples(
     st.sampled_from(STREAMS),
-    st.sampled_from(["start", "ask", "decide", "wait", "go on", "wish", "end"]),
+    st.sampled_from(["start", "ask", "decide", "wait", "go on", "pause", "resume", "wish", "undo", "end"]),
     st.integers(0, 3),
 )
 
@@ -333,6 +353,12 @@ async def play(folder: Folder, steps: list[tuple[str, str, int]]) -> None:
             await folder.wait(stream, f"w{number}", "order.*" if number else "order.paid", expires_at=number)
         elif what == "go on":
             await folder.happen(stream, WaitEnded(at=number, step=f"w{number}", signal_id="s"))
+        elif what == "pause":
+            await folder.happen(stream, ExecutionPaused(at=number, actor="a"))
+        elif what == "resume":
+            await folder.happen(stream, ExecutionResumed(at=number, actor="a"))
+        elif what == "undo":
+            await folder.happen(stream, CompensationStarted(at=number, steps=("s",), status="failed"))
         elif what == "wish":
             await folder.happen(stream, CancelRequested(at=number, actor="a"))
         else:

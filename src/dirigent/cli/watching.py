@@ -55,7 +55,7 @@ async def watch_from_outside(
                 quiet_since = time.monotonic()
             status = books.engine.row(progress.root).status
             waits = status == "awaiting_approval" and time.monotonic() - quiet_since > QUIET_SECONDS
-            if waits or status not in ("running", "awaiting_approval", "cancelling"):
+            if waits or status not in ("running", "awaiting_approval", "cancelling", "compensating"):
                 return books.engine.read(progress.root)
             if not alive():
                 raise Conflict(

@@ -1,5 +1,5 @@
 """What the machine asks its driver to do. Imperative, frozen. Every command stays outstanding until
-the event that answers it; a driver that starts anew asks for the outstanding ones."""
+the event that answers it, save `BreakOff`; a driver that starts anew asks for the outstanding ones."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ class InvokeAction(Command, frozen=True, kw_only=True, tag=True):
     timeout_ms: int = 0
     approved: str = ""
     started: bool = False
+
+
+class BreakOff(Command, frozen=True, kw_only=True, tag=True):
+    """Stop an action that is under way or has not begun; nothing it brings counts any more."""
+
+    step: str
 
 
 class StartTimer(Command, frozen=True, kw_only=True, tag=True):

@@ -73,12 +73,31 @@ class ExecutionCompleted(Event, frozen=True, kw_only=True, tag=True):
     output: Any = None
 
 
+class Compensation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """That what a step did was undone, or with `error`, why not."""
+
+    step: str
+    error: Failure | None = None
+
+
+class CompensationStarted(Event, frozen=True, kw_only=True, tag=True):
+    """A run that ends without its result undoes what `steps` did, one after the other in this order.
+
+    `status` is what it will end as, and `error` why, where it failed.
+    """
+
+    steps: tuple[str, ...]
+    status: str
+    error: Failure | None = None
+
+
 class ExecutionFailed(Event, frozen=True, kw_only=True, tag=True):
     """An execution ended without its result. `status` is failed, blocked or rejected."""
 
     status: str
     error: Failure
     output: Any = None
+    compensations: tuple[Compensation, ...] = ()
 
 
 class ExecutionPaused(Event, frozen=True, kw_only=True, tag=True):
@@ -105,6 +124,7 @@ class ExecutionCancelled(Event, frozen=True, kw_only=True, tag=True):
     """An execution stopped because a person asked for it."""
 
     reason: str = ""
+    compensations: tuple[Compensation, ...] = ()
 
 
 class StepStarted(Event, frozen=True, kw_only=True, tag=True):
@@ -308,6 +328,7 @@ AnyEvent = (
     ExecutionStarted
     | DefinitionStored
     | ExecutionCompleted
+    | CompensationStarted
     | ExecutionFailed
     | ExecutionPaused
     | ExecutionResumed

@@ -35,6 +35,11 @@ def approval_id(execution_id: str, step: str, number: int) -> str:
     return "apr_" + hashlib.sha256(parts.encode()).hexdigest()[:12]
 
 
+def compensation_step(step: str) -> str:
+    """The name of what undoes a step."""
+    return f"compensate:{step}"
+
+
 def item_step(step: str, index: int) -> str:
     """The name of one item of a `foreach` step."""
     return f"{step}[{index}]"

@@ -77,6 +77,19 @@ class Fallback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: Any = None
 
 
+class Compensate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The action that undoes a completed step where the run ends without its result.
+
+    `parameters` may hold expressions; they are read when the step completes, its output as `output`.
+    """
+
+    agent: str
+    action: str
+    parameters: dict[str, Any] = {}
+    timeout_ms: int = 0
+    retry: Retry = Retry(max_attempts=3)
+
+
 class Connection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A way from one step to another. `on` is success, error, true or false."""
 
@@ -129,6 +142,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     output: Any = None
     event: str = ""
     filter: str = ""
+    compensate: Compensate | None = None
     on: str = ""
     cases: tuple[Case, ...] = ()
     default: str = ""
@@ -137,6 +151,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     steps: tuple[Step, ...] = ()
     branches: tuple[tuple[Step, ...], ...] = ()
     connections: tuple[Connection, ...] = ()
+
+    @property
+    def actions(self) -> Iterator[tuple[str, str]]:
+        """Agent and action of everything that the step may ask for."""
+        for asked in (self, self.fallback, self.compensate):
+            if asked is not None and asked.agent:
+                yield asked.agent, asked.action
 
     @property
     def inner(self) -> tuple[Step, ...]:

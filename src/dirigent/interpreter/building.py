@@ -13,13 +13,19 @@ from typing import Any
 
 from dirigent.domain.errors import ExpressionError
 from dirigent.domain.patterns import is_pattern
-from dirigent.domain.workflow import BLOCKS, Connection, FlowType, Kind, Retry, Step
+from dirigent.domain.workflow import BLOCKS, Compensate, Connection, FlowType, Kind, Retry, Step
 from dirigent.interpreter.durations import read_duration
 from dirigent.interpreter.expression import parse_expression
 from dirigent.interpreter.operators import read_condition
 from dirigent.interpreter.problems import Findings, Path, shown
 from dirigent.interpreter.template import as_expression, expressions_in, has_open_hole
-from dirigent.interpreter.written import WrittenConnection, WrittenRetry, WrittenStep, read_written
+from dirigent.interpreter.written import (
+    WrittenCompensate,
+    WrittenConnection,
+    WrittenRetry,
+    WrittenStep,
+    read_written,
+)
 
 FLOW_TYPES = {kind.value: kind for kind in FlowType} | dict.fromkeys(
     ("event-driven", "event"), FlowType.EVENT_DRIVEN
@@ -30,14 +36,15 @@ _KINDS = {kind.value: kind for kind in Kind if kind not in _NOT_READ}
 _KEYS: dict[Kind, frozenset[str]] = {
     Kind.AGENT: frozenset(
         {"agent_type", "agent", "action", "parameters", "foreach", "max_parallel", "timeout", "retry_policy"}
-    ),
+    )
+    | {"compensate"},
     Kind.VALIDATION: frozenset({"parameters"}),
     Kind.CONDITION: frozenset(),
     Kind.TRANSFORM: frozenset({"parameters"}),
     Kind.APPROVAL: frozenset({"parameters", "timeout"}),
     Kind.WAIT: frozenset({"duration"}),
     Kind.WAIT_FOR_EVENT: frozenset({"event", "filter", "timeout"}),
-    Kind.SUBWORKFLOW: frozenset({"workflow", "parameters"}),
+    Kind.SUBWORKFLOW: frozenset({"workflow", "parameters", "compensate"}),
 }
 _KEYS_OF_ALL = frozenset({"id", "type", "when", "conditions", "on_error", "ends_as"})
 _NEEDED: dict[Kind, tuple[str, ...]] = {
@@ -118,6 +125,7 @@ def build_step(data: Any, path: Path, parts: Parts) -> None:
         wait_ms=_duration(written.duration, (*path, "duration"), findings),
         event=read_event(written.event, (*path, "event"), parts),
         filter=_filter(written, path, parts),
+        compensate=_compensate(written, path, parts),
     )
     parts.steps.append((path, step))
 
@@ -312,6 +320,30 @@ def _filter(written: WrittenStep, path: Path, parts: Parts) -> str:
     if source:
         parts.uses.append(Use(source, (*path, "filter"), "condition"))
     return source
+
+
+def _compensate(written: WrittenStep, path: Path, parts: Parts) -> Compensate | None:
+    """The action that undoes the step."""
+    if written.compensate is None:
+        return None
+    here, findings = (*path, "compensate"), parts.findings
+    said = read_written(WrittenCompensate, written.compensate, here, findings)
+    if isinstance(written.compensate, dict):
+        if not said.agent:
+            need("agent_type", written.compensate, here, findings)
+        need("action", written.compensate, here, findings)
+    for key in ("agent_type", "agent", "action"):
+        _check_name(getattr(said, key), key, _AGENT, (*here, key), findings)
+    collect_holes(said.parameters, (*here, "parameters"), parts, of_item=bool(written.foreach))
+    usual = Compensate(agent="", action="")
+    retry = _retry(said.retry_policy, (*here, "retry_policy"), findings)
+    return Compensate(
+        agent=said.agent_type or said.agent,
+        action=said.action,
+        parameters=said.parameters,
+        timeout_ms=_duration(said.timeout, (*here, "timeout"), findings),
+        retry=retry if said.retry_policy is not None else usual.retry,
+    )
 
 
 def _timeout(written: WrittenStep, kind: Kind | None, path: Path, findings: Findings) -> int:

@@ -24,7 +24,10 @@ def check_parts(parts: Parts, actions: Mapping[str, Collection[str]] | None) -> 
         _check_use(use, steps, parts.findings)
     if actions is not None:
         for path, step in parts.steps:
-            _check_agent(step, path, actions, parts.findings)
+            _check_agent(step.agent, step.action, path, actions, parts.findings)
+            if step.compensate is not None:
+                undo = step.compensate
+                _check_agent(undo.agent, undo.action, (*path, "compensate"), actions, parts.findings)
 
 
 def _check_ids(parts: Parts) -> dict[str, Step]:
@@ -148,18 +151,20 @@ def _meant(name: str, steps: Mapping[str, Step], findings: Findings) -> str:
     return f"did you mean {near}?" if near else "name a step of this workflow"
 
 
-def _check_agent(step: Step, path: Path, actions: Mapping[str, Collection[str]], findings: Findings) -> None:
-    if step.kind is not Kind.AGENT or not step.agent:
+def _check_agent(
+    agent: str, action: str, path: Path, actions: Mapping[str, Collection[str]], findings: Findings
+) -> None:
+    if not agent:
         return
-    if step.agent not in actions:
-        near = findings.near(step.agent, actions)
+    if agent not in actions:
+        near = findings.near(agent, actions)
         fix = f"did you mean {near}?" if near else "register the agent, or name another"
-        message = f"there is no agent {shown(step.agent)}"
+        message = f"there is no agent {shown(agent)}"
         findings.add("WF022", _agent_key(path, findings), message, expected="a registered agent", fix=fix)
-    elif step.action and step.action not in actions[step.agent]:
-        known = sorted(actions[step.agent])
-        near = findings.near(step.action, known)
-        message = f"{step.agent} has no action {shown(step.action)}"
+    elif action and action not in actions[agent]:
+        known = sorted(actions[agent])
+        near = findings.near(action, known)
+        message = f"{agent} has no action {shown(action)}"
         expected = f"one of {', '.join(known)}"
         fix = f"did you mean {near}?" if near else "name one of its actions"
         findings.add("WF023", (*path, "action"), message, expected=expected, fix=fix)

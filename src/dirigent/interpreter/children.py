@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dirigent.domain.event import CallEnded, CallStarted, ChildEnded, Failure
-from dirigent.interpreter import routing
+from dirigent.interpreter import compensation, routing
 from dirigent.interpreter.state import Turn
 
 SUCCEEDED = frozenset({"completed", "partially_completed"})
@@ -14,14 +14,15 @@ def child_ended(turn: Turn, event: ChildEnded) -> None:
     """The child's end is the end of the step that started it."""
     turn.answered(f"step:{event.step}")
     turn.state.spent += event.spent
-    if event.status in SUCCEEDED:
+    if turn.state.ending is not None:
+        error = None if event.status in SUCCEEDED else _failure(event)
+        compensation.ended(turn, event.step, output=event.output, error=error)
+    elif event.status in SUCCEEDED:
         turn.state.degraded = turn.state.degraded or event.status == "partially_completed"
         routing.succeed(turn, event.step, event.output)
-        return
-    error = event.error or Failure(
-        code="child_" + event.status, message=f"{event.child} ended {event.status}"
-    )
-    routing.fail(turn, event.step, error, status=event.status if event.status in HANDED_ON else "")
+    else:
+        status = event.status if event.status in HANDED_ON else ""
+        routing.fail(turn, event.step, _failure(event), status=status)
 
 
 def call_started(turn: Turn, event: CallStarted) -> None:
@@ -38,6 +39,11 @@ def call_ended(turn: Turn, event: CallEnded) -> None:
 def caller_of(call: str) -> str:
     """The step whose action asked for a call: `<step>/<ordinal>` names it."""
     return call.rpartition("/")[0]
+
+
+def _failure(event: ChildEnded) -> Failure:
+    message = f"{event.child} ended {event.status}"
+    return event.error or Failure(code=f"child_{event.status}", message=message)
 
 
 def _remember(turn: Turn, step: str, event: CallStarted | CallEnded) -> None:

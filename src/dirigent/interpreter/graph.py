@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dirigent.domain.workflow import Connection, Definition, FlowType, Kind, Step
+from dirigent.domain.ids import compensation_step
+from dirigent.domain.workflow import Compensate, Connection, Definition, FlowType, Kind, Step
 from dirigent.interpreter.expression import Expression, parse_expression
 from dirigent.interpreter.template import Render, as_expression, compile_template, expressions_in
 
@@ -37,6 +38,7 @@ class Node:
     filter: Expression | None
     parameters: Render
     names: frozenset[str]
+    compensate: str
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,14 @@ class Body:
 class Graph:
     """All nodes by id, bodies by the block they are in, and the compiled output mapping.
 
-    The body of the definition itself stands under the empty name.
+    The body of the definition itself stands under the empty name. What undoes a step is a node as well,
+    in no body; `compensated` says whether there is one.
     """
 
     definition: Definition
     nodes: dict[str, Node]
     bodies: dict[str, Body]
+    compensated: bool
     output: dict[str, Render]
     output_names: frozenset[str]
 
@@ -72,6 +76,7 @@ def build_graph(definition: Definition) -> Graph:
         definition=definition,
         nodes=nodes,
         bodies=bodies,
+        compensated=any(node.compensate for node in nodes.values()),
         output={name: compile_template(value) for name, value in definition.output.items()},
         output_names=_names(expressions_in(definition.output)),
     )
@@ -92,6 +97,9 @@ def _add_body(
         incoming[connection.target] += 1
     for step in steps:
         nodes[step.id] = _node(step, block, outgoing[step.id], incoming[step.id])
+        if step.compensate is not None:
+            undoing = _undoing(step.id, step.compensate)
+            nodes[undoing.id] = _node(undoing, block, [], 0)
     bodies[block] = Body(
         steps=tuple(outgoing),
         roots=tuple(name for name, count in incoming.items() if count == 0),
@@ -185,6 +193,19 @@ def _node(step: Step, block: str, outgoing: list[Edge], incoming: int) -> Node:
         parameters=compile_template(step.parameters),
         names=_names([*expressions_in([step.parameters, step.event]), *map(as_expression, step.conditions)])
         | frozenset(_required_fields(step)),
+        compensate=compensation_step(step.id) if step.compensate is not None else "",
+    )
+
+
+def _undoing(step: str, compensate: Compensate) -> Step:
+    return Step(
+        id=compensation_step(step),
+        kind=Kind.AGENT,
+        agent=compensate.agent,
+        action=compensate.action,
+        parameters=compensate.parameters,
+        timeout_ms=compensate.timeout_ms,
+        retry=compensate.retry,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dirigent.domain.command import RecordEvent
 from dirigent.domain.event import (
     CancelRequested,
     ExecutionCancelled,
@@ -13,6 +12,7 @@ from dirigent.domain.event import (
     ExecutionStarted,
 )
 from dirigent.interpreter.beginning import begin, go_on
+from dirigent.interpreter.compensation import break_off
 from dirigent.interpreter.state import Turn, open_region
 
 
@@ -32,21 +32,23 @@ def execution_started(turn: Turn, event: ExecutionStarted) -> None:
 def execution_paused(turn: Turn, event: ExecutionPaused) -> None:
     """Hold back whatever would begin from here on."""
     _ = event
-    turn.state.paused, turn.state.status = True, "paused"
+    turn.state.paused = True
+    turn.state.status = _status(turn, "paused")
 
 
 def execution_resumed(turn: Turn, event: ExecutionResumed) -> None:
     """Begin what was held back meanwhile."""
     _ = event
-    turn.state.paused, turn.state.status = False, "running"
+    turn.state.paused = False
+    turn.state.status = _status(turn, "running")
     go_on(turn)
 
 
 def cancel_requested(turn: Turn, event: CancelRequested) -> None:
-    """Nothing that is outstanding will be done; the execution ends as cancelled."""
-    turn.state.status = "cancelling"
-    turn.state.outstanding.clear()
-    turn.order("end", RecordEvent(event=ExecutionCancelled(at=event.at, reason=event.reason)))
+    """Nothing new begins; what was done is undone where the steps say how, and the execution ends."""
+    if turn.state.ending is None:
+        turn.state.status = "cancelling"
+        break_off(turn, ExecutionCancelled(at=event.at, reason=event.reason))
 
 
 def execution_completed(turn: Turn, event: ExecutionCompleted) -> None:
@@ -65,6 +67,11 @@ def execution_failed(turn: Turn, event: ExecutionFailed) -> None:
 def execution_cancelled(turn: Turn, event: ExecutionCancelled) -> None:
     """The run was stopped by a person."""
     _end(turn, "cancelled", event.at)
+
+
+def _status(turn: Turn, status: str) -> str:
+    """An execution that comes to its end says so, whether or not it is paused."""
+    return turn.state.status if turn.state.ending is not None else status
 
 
 def _end(turn: Turn, status: str, at: int) -> None:

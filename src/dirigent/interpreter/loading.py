@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dirigent.domain.workflow import Connection, Definition, Kind, Retry, Step, said
+from dirigent.domain.workflow import Compensate, Connection, Definition, Kind, Retry, Step, said
 from dirigent.interpreter.building import (
     Parts,
     build_connection,
@@ -211,6 +211,19 @@ def _written_step(step: Step) -> dict[str, Any]:
         "duration": written_duration(step.wait_ms) if step.wait_ms else None,
         "event": step.event,
         "filter": step.filter,
+        "compensate": _written_compensate(step.compensate) if step.compensate else None,
+    }
+    return {key: value for key, value in written.items() if value}
+
+
+def _written_compensate(compensate: Compensate) -> dict[str, Any]:
+    usual = Compensate(agent="", action="")
+    written = {
+        "agent_type": compensate.agent,
+        "action": compensate.action,
+        "parameters": compensate.parameters,
+        "timeout": written_duration(compensate.timeout_ms) if compensate.timeout_ms else None,
+        "retry_policy": _written_retry(compensate.retry) if compensate.retry != usual.retry else None,
     }
     return {key: value for key, value in written.items() if value}
 

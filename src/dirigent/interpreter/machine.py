@@ -15,6 +15,7 @@ from dirigent.domain.event import (
     CallStarted,
     CancelRequested,
     ChildEnded,
+    CompensationStarted,
     Event,
     ExecutionCancelled,
     ExecutionCompleted,
@@ -35,7 +36,7 @@ from dirigent.domain.event import (
     WaitEnded,
 )
 from dirigent.domain.workflow import Definition
-from dirigent.interpreter import approvals, children, fanout, lifecycle, signals, steps, waits
+from dirigent.interpreter import approvals, children, compensation, fanout, lifecycle, signals, steps, waits
 from dirigent.interpreter.graph import Graph, build_graph
 from dirigent.interpreter.state import State, Turn
 
@@ -46,6 +47,7 @@ HANDLERS: dict[type[Event], Handler] = {
     ExecutionPaused: lifecycle.execution_paused,
     ExecutionResumed: lifecycle.execution_resumed,
     CancelRequested: lifecycle.cancel_requested,
+    CompensationStarted: compensation.compensation_started,
     ExecutionCompleted: lifecycle.execution_completed,
     ExecutionFailed: lifecycle.execution_failed,
     ExecutionCancelled: lifecycle.execution_cancelled,
@@ -108,7 +110,7 @@ class Machine:
     def _admit(self, event: Event) -> None:
         kind, state = type(event), self.state
         possible = kind in HANDLERS and (kind is ExecutionStarted) is (state.version == 0)
-        if not possible or state.ended_at or (state.status == "cancelling" and kind not in AFTER_CANCEL):
+        if not possible or state.ended_at or (state.ending is not None and not _may_follow(state, event)):
             raise IllegalTransition(f"{kind.__name__} cannot follow in an execution that is {state.status}.")
         allowed = LIFECYCLE.get(kind)
         if allowed is not None:
@@ -122,7 +124,7 @@ class Machine:
 
 
 PAUSING = (ExecutionPaused, ExecutionResumed)
-AFTER_CANCEL = (CancelRequested, ExecutionCancelled)
+NOT_AT_THE_END = (ExecutionCompleted, FanOutStarted, SignalAwaited, SignalReceived)
 
 LIFECYCLE: dict[type[Event], frozenset[str]] = {
     StepStarted: frozenset({"running"}),
@@ -138,6 +140,13 @@ LIFECYCLE: dict[type[Event], frozenset[str]] = {
     WaitEnded: frozenset({"waiting"}),
     ChildEnded: frozenset({"running"}),
 }
+
+
+def _may_follow(state: State, event: Event) -> bool:
+    """Whether an event may follow in an execution that comes to its end: only what settles and undoes."""
+    if isinstance(event, CallStarted):
+        return event.step in state.undoing
+    return not isinstance(event, NOT_AT_THE_END)
 
 
 def _step_of(event: Event) -> str:

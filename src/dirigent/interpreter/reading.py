@@ -14,6 +14,8 @@ from dirigent.domain.event import (
     CallEnded,
     CallStarted,
     ChildEnded,
+    Compensation,
+    CompensationStarted,
     Event,
     ExecutionCancelled,
     ExecutionCompleted,
@@ -61,7 +63,10 @@ class StepReading(msgspec.Struct, kw_only=True):
 
 
 class Reading(msgspec.Struct, kw_only=True):
-    """One execution: whose, of what, how far, with what result."""
+    """One execution: whose, of what, how far, with what result.
+
+    `compensations` says of an execution that ended without its result what was undone.
+    """
 
     execution_id: str
     started: ExecutionStarted
@@ -71,6 +76,7 @@ class Reading(msgspec.Struct, kw_only=True):
     refusals: list[ActionRefused] = msgspec.field(default_factory=list)
     output: Any = None
     error: Failure | None = None
+    compensations: tuple[Compensation, ...] = ()
     spent: float = 0.0
     ended_at: int = 0
     events: int = 0
@@ -185,7 +191,11 @@ def _completed(reading: Reading, event: ExecutionCompleted) -> None:
 
 def _failed(reading: Reading, event: ExecutionFailed) -> None:
     reading.status, reading.output, reading.ended_at = event.status, event.output, event.at
-    reading.error = event.error
+    reading.error, reading.compensations = event.error, event.compensations
+
+
+def _compensating(reading: Reading, event: CompensationStarted) -> None:
+    reading.status, reading.error = "compensating", event.error
 
 
 def _paused(reading: Reading, event: ExecutionPaused) -> None:
@@ -198,6 +208,10 @@ def _resumed(reading: Reading, event: ExecutionResumed) -> None:
 
 def _cancelled(reading: Reading, event: ExecutionCancelled) -> None:
     reading.status, reading.ended_at = "cancelled", event.at
+    reading.compensations = event.compensations
+    for step in reading.steps.values():
+        if step.status in ("running", "waiting", "held"):
+            _end(step, "cancelled", event.at)
 
 
 def _end(step: StepReading, status: str, at: int) -> None:
@@ -233,6 +247,7 @@ _READERS: dict[type[Event], Callable[[Reading, Any], None]] = {
     CallEnded: _call_ended,
     ActionRefused: lambda reading, event: reading.refusals.append(event),
     ExecutionCompleted: _completed,
+    CompensationStarted: _compensating,
     ExecutionFailed: _failed,
     ExecutionPaused: _paused,
     ExecutionResumed: _resumed,

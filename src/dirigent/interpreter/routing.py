@@ -6,6 +6,7 @@ from dirigent.domain.command import RecordEvent
 from dirigent.domain.errors import ExpressionError
 from dirigent.domain.event import ExecutionCompleted, ExecutionFailed, Failure, StepFailed, StepSkipped
 from dirigent.domain.workflow import Kind
+from dirigent.interpreter import compensation
 from dirigent.interpreter.beginning import begin
 from dirigent.interpreter.graph import Edge, Node
 from dirigent.interpreter.state import Turn, remember_output
@@ -15,6 +16,7 @@ def succeed(turn: Turn, step: str, output: object) -> None:
     """A step has its result."""
     turn.state.steps[step].status = "succeeded"
     remember_output(turn.state, step, output)
+    compensation.remember(turn, step, output)
     settle(turn, step)
 
 
@@ -120,7 +122,7 @@ def _finish(turn: Turn) -> None:
             whole.failure = Failure(code=error.code, message=f"output: {error}")
             whole.failure_status = "failed"
         output = None
-    turn.order("end", RecordEvent(event=_terminal(turn, output)))
+    compensation.end_run(turn, _terminal(turn, output))
 
 
 def _terminal(turn: Turn, output: object) -> ExecutionCompleted | ExecutionFailed:

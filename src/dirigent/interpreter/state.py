@@ -9,7 +9,16 @@ import msgspec
 
 from dirigent.domain.canonical import digest_of, plain
 from dirigent.domain.command import Command
-from dirigent.domain.event import CallEnded, CallStarted, Failure, Passport, SignalReceived
+from dirigent.domain.event import (
+    CallEnded,
+    CallStarted,
+    Compensation,
+    ExecutionCancelled,
+    ExecutionFailed,
+    Failure,
+    Passport,
+    SignalReceived,
+)
 from dirigent.domain.ids import item_step
 from dirigent.interpreter.graph import Body, Graph, Node
 
@@ -103,6 +112,15 @@ class Signals(msgspec.Struct, kw_only=True):
     seen: dict[str, str] = msgspec.field(default_factory=dict)
 
 
+class Undo(msgspec.Struct, kw_only=True):
+    """How to undo what a completed step did: by which node and with what inputs, or why that cannot be."""
+
+    step: str
+    node: str
+    inputs: dict[str, Any] = msgspec.field(default_factory=dict)
+    error: Failure | None = None
+
+
 class State(msgspec.Struct, kw_only=True):
     """The state of one execution.
 
@@ -110,7 +128,10 @@ class State(msgspec.Struct, kw_only=True):
 
     `outstanding` holds every command that no event has answered yet; `held` the steps that a paused
     execution has not begun. `calls` holds what running actions asked for, so that a repeated attempt
-    finds what it already has.
+    finds what it already has. `undo` is what completed steps left to be undone, oldest first. `ending` is
+    how the execution will end, once all is settled: `settling` are the steps whose end is waited for,
+    `undoing` those among them that undo others, `unclear` those of unknown outcome; `undone` is what came
+    of it.
     """
 
     execution_id: str = ""
@@ -130,6 +151,12 @@ class State(msgspec.Struct, kw_only=True):
     outstanding: dict[str, Command] = msgspec.field(default_factory=dict)
     paused: bool = False
     held: list[str] = msgspec.field(default_factory=list)
+    undo: list[Undo] = msgspec.field(default_factory=list)
+    undoing: dict[str, Undo] = msgspec.field(default_factory=dict)
+    undone: list[Compensation] = msgspec.field(default_factory=list)
+    settling: list[str] = msgspec.field(default_factory=list)
+    unclear: list[str] = msgspec.field(default_factory=list)
+    ending: ExecutionFailed | ExecutionCancelled | None = None
     degraded: bool = False
     output: Any = None
     spent: float = 0.0

@@ -9,6 +9,7 @@ import msgspec
 from dirigent.domain.command import InvokeAction, StartTimer
 from dirigent.domain.event import (
     ActionRefused,
+    Failure,
     StepCompleted,
     StepFailed,
     StepOutcomeResolved,
@@ -17,7 +18,7 @@ from dirigent.domain.event import (
     StepStarted,
 )
 from dirigent.domain.workflow import Retry
-from dirigent.interpreter import fanout, routing
+from dirigent.interpreter import compensation, fanout, routing
 from dirigent.interpreter.beginning import invoke
 from dirigent.interpreter.state import StepState, Turn, note_timing
 
@@ -38,8 +39,11 @@ def step_completed(turn: Turn, event: StepCompleted) -> None:
     note_timing(turn.state, event.step, failed=False)
     state = _close(turn, event.step)
     turn.state.spent += event.cost
-    if state.parent:
+    if turn.state.ending is not None:
+        compensation.ended(turn, event.step, output=event.output)
+    elif state.parent:
         state.status = "succeeded"
+        compensation.remember(turn, event.step, event.output)
         fanout.item_ended(turn, event.step, event.output, None)
     elif event.step in turn.state.fans:
         routing.succeed(turn, event.step, fanout.aggregate(turn.state, event.step))
@@ -52,14 +56,17 @@ def step_failed(turn: Turn, event: StepFailed) -> None:
     note_timing(turn.state, event.step, failed=True)
     state = turn.state.steps[event.step]
     retry = turn.node_of(event.step).step.retry
-    if event.error.retryable and event.attempt < retry.max_attempts:
+    again = event.error.retryable and event.attempt < retry.max_attempts
+    if again and compensation.may_try_again(turn, event.step):
         turn.answered(f"step:{event.step}")
         state.status = "waiting"
         due = event.at + retry_delay_ms(retry, turn.state.execution_id, event.step, event.attempt)
         turn.order(f"timer:retry:{event.step}", StartTimer(timer=f"retry:{event.step}", due=due))
         return
     _close(turn, event.step)
-    if state.parent:
+    if turn.state.ending is not None:
+        compensation.ended(turn, event.step, error=event.error)
+    elif state.parent:
         state.status, state.error = "failed", event.error
         fanout.item_ended(turn, event.step, None, event.error)
     else:
@@ -71,7 +78,9 @@ def step_skipped(turn: Turn, event: StepSkipped) -> None:
     state = _close(turn, event.step)
     state.status = "skipped"
     turn.state.degraded = turn.state.degraded or event.degrades
-    if state.parent:
+    if turn.state.ending is not None:
+        compensation.ended(turn, event.step, error=Failure(code="skipped", message=event.reason))
+    elif state.parent:
         fanout.item_ended(turn, event.step, None, None)
     else:
         routing.settle(turn, event.step)
@@ -82,21 +91,25 @@ def step_outcome_unknown(turn: Turn, event: StepOutcomeUnknown) -> None:
     turn.answered(f"step:{event.step}")
     state = turn.state.steps[event.step]
     state.status = "outcome_unknown"
-    if state.parent:
+    if turn.state.ending is not None:
+        compensation.became_unclear(turn, event.step)
+    elif state.parent:
         fanout.item_waits(turn, event.step)
 
 
 def step_outcome_resolved(turn: Turn, event: StepOutcomeResolved) -> None:
     """A person said what happened: the step is done, or may be tried once more."""
     state = turn.state.steps[event.step]
-    if event.happened:
+    if turn.state.ending is not None:
+        compensation.became_clear(turn, event.step, happened=event.happened, output=event.output)
+    elif event.happened:
         if state.parent:
             fanout.item_returns(turn, event.step)
         done = StepCompleted(at=event.at, step=event.step, attempt=event.attempt, output=event.output)
         step_completed(turn, done)
-        return
-    state.attempt += 1
-    fanout.go_on(turn, event.step)
+    else:
+        state.attempt += 1
+        fanout.go_on(turn, event.step)
 
 
 def action_refused(turn: Turn, event: ActionRefused) -> None:

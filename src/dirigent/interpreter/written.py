@@ -88,6 +88,7 @@ class WrittenStep(Written):
     duration: Any = None
     event: str = Field(default="", min_length=1)
     filter: str = Field(default="", min_length=1)
+    compensate: Any = None
 
 
 class WrittenRetry(Written):
@@ -98,6 +99,17 @@ class WrittenRetry(Written):
     backoff_factor: float = Field(default=2.0, ge=1, le=100)
     max: Any = None
     jitter: float = Field(default=0.1, ge=0, le=1)
+
+
+class WrittenCompensate(Written):
+    """The mapping under `compensate`."""
+
+    agent_type: str = ""
+    agent: str = ""
+    action: str = ""
+    parameters: dict[str, Any] = {}
+    timeout: Any = None
+    retry_policy: Any = None
 
 
 class WrittenCondition(Written):

@@ -7,12 +7,36 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from dirigent.domain.command import Command, InvokeAction, RecordEvent, StartChild, StartTimer
+from dirigent.domain.command import BreakOff, Command, InvokeAction, RecordEvent, StartChild, StartTimer
 from dirigent.domain.errors import IllegalTransition
-from dirigent.domain.event import CallEnded, CallStarted, Event, SignalReceived, TimerFired
+from dirigent.domain.event import (
+    ActionRefused,
+    ApprovalRequested,
+    CallEnded,
+    CallStarted,
+    ChildEnded,
+    Event,
+    SignalReceived,
+    StepCompleted,
+    StepFailed,
+    StepOutcomeUnknown,
+    StepSkipped,
+    TimerFired,
+)
 from dirigent.interpreter.machine import Machine
 from dirigent.ports import Clock, Journal
 
+LATE = (
+    ActionRefused,
+    ApprovalRequested,
+    CallEnded,
+    ChildEnded,
+    StepCompleted,
+    StepFailed,
+    StepOutcomeUnknown,
+    StepSkipped,
+    TimerFired,
+)
 TO_BE_DONE = (InvokeAction, StartChild)
 
 
@@ -55,7 +79,7 @@ class LiveExecution:
         self.execution_id = execution_id
         self.machine = machine
         self.ready: deque[Command] = deque()
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks: dict[asyncio.Task[None], Command] = {}
         self.queued = False
         self.undurable = 0
         self._host = host
@@ -77,12 +101,13 @@ class LiveExecution:
     def note(self, event: Event) -> None:
         """Apply an event with everything it entails; it goes to the journal with the present turn.
 
-        An event that the state cannot take any more (a late result after a cancel) is dropped.
+        What came of something that was broken off (a late result after a cancel) is dropped.
         """
         try:
             self._apply(event)
         except IllegalTransition:
-            if not self.machine.state.ended:
+            state = self.machine.state
+            if not (state.ended or state.ending) or not isinstance(event, LATE):
                 raise
             return
         if self.machine.state.ended:
@@ -157,6 +182,15 @@ class LiveExecution:
                     self._arm(command)
                 elif type(command) in TO_BE_DONE:
                     self.ready.append(command)
+                elif type(command) is BreakOff:
+                    self._break_off(command.step)
+
+    def _break_off(self, step: str) -> None:
+        kept = [command for command in self.ready if not _is_action_of(command, step)]
+        self.ready = deque(kept)
+        for task, command in self.tasks.items():
+            if _is_action_of(command, step) and task is not asyncio.current_task():
+                task.cancel()
 
     def _arm(self, command: StartTimer) -> None:
         name = command.timer
@@ -166,6 +200,10 @@ class LiveExecution:
         self._timers.pop(timer, None)
         if f"timer:{timer}" in self.machine.state.outstanding:
             self.note(TimerFired(at=self._host.clock.now_ms(), timer=timer))
+
+
+def _is_action_of(command: Command, step: str) -> bool:
+    return isinstance(command, InvokeAction) and command.step == step
 
 
 def _done() -> Awaitable[None]:

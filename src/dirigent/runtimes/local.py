@@ -26,7 +26,7 @@ from dirigent.domain.event import (
     SignalReceived,
     StepFailed,
 )
-from dirigent.domain.workflow import Definition, Kind
+from dirigent.domain.workflow import Definition
 from dirigent.execution.dispatcher import Dispatcher
 from dirigent.execution.failures import failure_of
 from dirigent.execution.request import Request
@@ -165,6 +165,9 @@ class LocalRuntime:
         if self.journal.head(command.child):
             self._take_up(live, command)
             return
+        if live.machine.state.ending is not None:
+            live.note(_never_begun(command, self.clock.now_ms()))
+            return
         try:
             definition = self._definition_of(command)
             started = self._child_started(live, command, definition)
@@ -279,8 +282,8 @@ class LocalRuntime:
     def _envelope(self, definition: Definition) -> tuple[str, ...]:
         """What a plan may call: the actions of its own steps, by the agents' keys."""
         agent_of = self._dispatcher.registry.agent
-        steps = [step for step in definition.steps if step.kind is Kind.AGENT]
-        return tuple(sorted({f"{agent_of(step.agent).key}.{step.action}" for step in steps}))
+        pairs = [pair for step in definition.every_step() for pair in step.actions]
+        return tuple(sorted({f"{agent_of(agent).key}.{action}" for agent, action in pairs}))
 
     def _take_up(self, live: LiveExecution, command: StartChild) -> None:
         """The child was started before: it is live, or it has ended and its end is told now."""
@@ -342,7 +345,7 @@ class LocalRuntime:
             repeated = state.paused is isinstance(event, ExecutionPaused) and not isinstance(
                 event, CancelRequested
             )
-            if live is not parent and not state.ended and not repeated:
+            if live is not parent and state.ending is None and not state.ended and not repeated:
                 live.note(event)
 
     def _moves(self, execution_id: str) -> bool:
@@ -378,6 +381,10 @@ def _child_ended(machine: Machine, last: Event, now_ms: int) -> ChildEnded:
         error=error,
         spent=state.spent,
     )
+
+
+def _never_begun(command: StartChild, now_ms: int) -> ChildEnded:
+    return ChildEnded(at=now_ms, step=command.step, child=command.child, status="cancelled")
 
 
 def _narrower(outer: tuple[str, ...], inner: tuple[str, ...]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ class Turnable(Protocol):
 
     queued: bool
     ready: deque[Command]
-    tasks: set[asyncio.Task[None]]
+    tasks: dict[asyncio.Task[None], Command]
 
     def flush(self) -> None:
         """Hand the journal what has happened since the last time."""
@@ -74,23 +74,25 @@ class Pump:
         until = time.perf_counter() + SLICE_S
         while self._queue:
             live = self._queue.popleft()
-            suspended = self._turn(live)
-            if suspended is not None:
-                await self._see_through(live, suspended)
+            waiting = self._turn(live)
+            if waiting is not None:
+                await self._see_through(live, *waiting)
                 return
             if time.perf_counter() > until:
                 await asyncio.sleep(0)
                 until = time.perf_counter() + SLICE_S
         self._running = False
 
-    def _turn(self, live: Turnable) -> Suspended[None] | None:
+    def _turn(self, live: Turnable) -> tuple[Command, Suspended[None]] | None:
         """Carry out what is ready, within bounds; gives what waits, if something does."""
-        suspended = error = None
+        waiting = error = None
         try:
             for _ in range(TURN_COMMANDS_MAX):
-                if not live.ready or suspended is not None:
+                if not live.ready or waiting is not None:
                     break
-                suspended = begin_apart(self._perform(live, live.ready.popleft()))
+                command = live.ready.popleft()
+                suspended = begin_apart(self._perform(live, command))
+                waiting = (command, suspended) if suspended is not None else None
             live.flush()
         except Exception as broken:
             error = broken
@@ -98,21 +100,21 @@ class Pump:
         self._ended(live, error)
         if live.ready:
             self.schedule(live)
-        return suspended
+        return waiting
 
-    async def _see_through(self, live: Turnable, suspended: Suspended[None]) -> None:
+    async def _see_through(self, live: Turnable, command: Command, suspended: Suspended[None]) -> None:
         """Stay with a command that waits; the others go on without this task."""
         self._running = False
         if self._queue:
             self._start()
         task = asyncio.current_task()
         assert task is not None, "the pump runs in a task"
-        live.tasks.add(task)
+        live.tasks[task] = command
         error: BaseException | None = None
         try:
             await suspended
         except Exception as broken:
             error = broken
         finally:
-            live.tasks.discard(task)
+            live.tasks.pop(task, None)
             self._ended(live, error)

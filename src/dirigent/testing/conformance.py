@@ -24,6 +24,8 @@ from dirigent.domain.event import (
     CallStarted,
     CancelRequested,
     ChildEnded,
+    Compensation,
+    CompensationStarted,
     DefinitionStored,
     Event,
     EventPublished,
@@ -100,7 +102,8 @@ EVERY_EVENT: tuple[Event, ...] = (
     ExecutionPaused(at=16, actor="a", reason="wait"),
     ExecutionResumed(at=16, actor="a"),
     CancelRequested(at=17, actor="a", reason="enough"),
-    ExecutionCancelled(at=18, reason="enough"),
+    CompensationStarted(at=17, steps=("s", "t[1]"), status="failed", error=_FAILED),
+    ExecutionCancelled(at=18, reason="enough", compensations=(Compensation(step="s", error=_FAILED),)),
     ExecutionCompleted(at=19, status="completed", output={"ok": True}),
     ExecutionFailed(at=20, status="failed", error=_FAILED),
     EventPublished(

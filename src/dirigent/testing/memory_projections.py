@@ -11,6 +11,7 @@ from dirigent.domain.event import (
     ApprovalDecided,
     ApprovalRequested,
     CancelRequested,
+    CompensationStarted,
     DefinitionStored,
     Event,
     ExecutionCancelled,
@@ -130,16 +131,24 @@ class MemoryProjections:
             summary=str(event.labels.get("summary", "")),
         )
 
-    def _turned(self, stream: str, status: str) -> None:
+    def _turned(self, stream: str, status: str, *, out_of: Sequence[str]) -> None:
         row = self._executions.get(stream)
-        if row is not None and row.ended_at is None:
+        if row is not None and row.status in out_of:
             self._executions[stream] = _with(row, status=status)
+
+    def _cancelling(self, stream: str, event: CancelRequested) -> None:
+        self._turned(stream, "cancelling", out_of=("running", "paused"))
+        self._let_go(stream, event.at)
 
     def _ended(self, stream: str, status: str, at: int) -> None:
         row = self._executions.get(stream)
         if row is not None:
             self._executions[stream] = _with(row, status=status, ended_at=at)
             self._unfinished.pop(stream, None)
+        self._let_go(stream, at)
+
+    def _let_go(self, stream: str, at: int) -> None:
+        """Nobody waits any more, neither for a signal nor for a person."""
         for place in [place for place in self._waiting if place[0] == stream]:
             del self._waiting[place]
         for approval in self._open.pop(stream, ()):
@@ -201,9 +210,12 @@ class MemoryProjections:
 _FOLDS: dict[type[Event], Callable[[MemoryProjections, str, Any], None]] = {
     DefinitionStored: MemoryProjections._stored,
     ExecutionStarted: MemoryProjections._started,
-    ExecutionPaused: lambda rows, stream, _: rows._turned(stream, "paused"),
-    ExecutionResumed: lambda rows, stream, _: rows._turned(stream, "running"),
-    CancelRequested: lambda rows, stream, _: rows._turned(stream, "cancelling"),
+    ExecutionPaused: lambda rows, stream, _: rows._turned(stream, "paused", out_of=("running",)),
+    ExecutionResumed: lambda rows, stream, _: rows._turned(stream, "running", out_of=("paused",)),
+    CancelRequested: MemoryProjections._cancelling,
+    CompensationStarted: lambda rows, stream, _: rows._turned(
+        stream, "compensating", out_of=("running", "paused", "cancelling")
+    ),
     ExecutionCompleted: lambda rows, stream, event: rows._ended(stream, event.status, event.at),
     ExecutionFailed: lambda rows, stream, event: rows._ended(stream, event.status, event.at),
     ExecutionCancelled: lambda rows, stream, event: rows._ended(stream, "cancelled", event.at),

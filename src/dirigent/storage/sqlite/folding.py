@@ -15,6 +15,7 @@ from dirigent.domain.event import (
     ApprovalDecided,
     ApprovalRequested,
     CancelRequested,
+    CompensationStarted,
     Event,
     EventPublished,
     ExecutionCancelled,
@@ -130,6 +131,12 @@ def _resumed(connection: apsw.Connection, position: int, stream: str, event: Exe
 
 def _cancel_requested(connection: apsw.Connection, _: int, stream: str, event: CancelRequested) -> None:
     connection.execute(FOLDS["cancel_requested"], (stream,))
+    connection.execute(FOLDS["close_approvals"], (event.at, stream))
+    connection.execute(FOLDS["waits_ended"], (stream,))
+
+
+def _compensating(connection: apsw.Connection, _: int, stream: str, event: CompensationStarted) -> None:
+    connection.execute(FOLDS["compensation_started"], (stream,))
 
 
 def _ended(
@@ -195,6 +202,7 @@ PROJECTED: dict[type[Event], Callable[[apsw.Connection, int, str, Any], None]] =
     ExecutionPaused: _paused,
     ExecutionResumed: _resumed,
     CancelRequested: _cancel_requested,
+    CompensationStarted: _compensating,
     ExecutionCompleted: _ended,
     ExecutionFailed: _ended,
     ExecutionCancelled: _cancelled,

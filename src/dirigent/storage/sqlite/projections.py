@@ -20,7 +20,7 @@ from dirigent.storage.sqlite.failures import storage_errors
 from dirigent.storage.sqlite.folding import refold
 from dirigent.storage.sqlite.reading import Reader
 
-UNFINISHED = frozenset({"running", "awaiting_approval", "paused", "cancelling"})
+UNFINISHED = frozenset({"running", "awaiting_approval", "paused", "cancelling", "compensating"})
 
 _EXECUTION = ExecutionRow.__struct_fields__
 _APPROVAL = ApprovalRow.__struct_fields__
@@ -32,7 +32,8 @@ class SqliteProjections:
     """The port `Projections` over the journal's file; the journal itself keeps the rows up to date.
 
     An execution that has not ended is `awaiting_approval` while it, or one that it started, has an
-    open approval, `cancelling` once its end was asked for, and `running` otherwise. Definitions are
+    open approval, `cancelling` once its end was asked for, `compensating` while what its steps did is undone,
+    and `running` otherwise. Definitions are
     read from the journal itself, so they are verified. Any thread may call; calls take turns.
     """
 

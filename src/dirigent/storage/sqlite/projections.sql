@@ -87,13 +87,16 @@ VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?)
 ON CONFLICT DO NOTHING
 
 -- name: execution_paused
-UPDATE executions SET status = 'paused' WHERE execution_id = ? AND ended_at IS NULL
+UPDATE executions SET status = 'paused' WHERE execution_id = ? AND status = 'running'
 
 -- name: execution_resumed
-UPDATE executions SET status = 'running' WHERE execution_id = ? AND ended_at IS NULL
+UPDATE executions SET status = 'running' WHERE execution_id = ? AND status = 'paused'
 
 -- name: cancel_requested
-UPDATE executions SET status = 'cancelling' WHERE execution_id = ? AND ended_at IS NULL
+UPDATE executions SET status = 'cancelling' WHERE execution_id = ? AND status IN ('running', 'paused')
+
+-- name: compensation_started
+UPDATE executions SET status = 'compensating' WHERE execution_id = ? AND ended_at IS NULL
 
 -- name: execution_ended
 UPDATE executions SET status = ?, ended_at = ? WHERE execution_id = ?

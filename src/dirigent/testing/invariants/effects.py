@@ -15,6 +15,7 @@ from dirigent.domain.event import (
     StepOutcomeResolved,
     StepStarted,
 )
+from dirigent.domain.ids import compensation_step
 from dirigent.ports import Recorded
 from dirigent.testing.invariants.evidence import ACKNOWLEDGED, Answered, Called, Entry, Listed
 from dirigent.testing.invariants.findings import Findings
@@ -153,12 +154,13 @@ def _happened(
 def _stopped(
     history: History, client: Iterable[Entry], recorder: Sequence[Called], findings: Findings
 ) -> None:
-    """After an acknowledged cancel nothing in the family calls any more."""
+    """After an acknowledged cancel nothing in the family calls any more, but what undoes."""
     for entry in client:
         if not isinstance(entry, Answered) or entry.request != "cancel" or entry.result != ACKNOWLEDGED:
             continue
         findings.met("S19")
         late = [called for called in recorder if _below(called.execution, entry.execution)]
+        late = [called for called in late if not called.step.startswith(compensation_step(""))]
         for called in late:
             if called.sent is not None and called.sent > entry.order and called.effect in ANNOUNCED:
                 text = f"{called.action} of {called.step!r} was called after its cancel was acknowledged"
