@@ -48,7 +48,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     """What an execution is started with.
 
     `labels` are kept with the start and shown in lists (`summary`); `budget` bounds what it and all it
-    starts may spend; `execution_id` is made when it is empty.
+    starts may spend; `execution_id` is made when it is empty. `correlation` joins what belongs together
+    (the execution's own id where it is empty); `cause` and `cause_depth` are those of the passport.
     """
 
     definition: Definition
@@ -60,6 +61,9 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str = "manual"
     labels: dict[str, Any] = {}
     execution_id: str = ""
+    correlation: str = ""
+    cause: str = ""
+    cause_depth: int = 0
 
 
 def _random_id(now_ms: int) -> str:
@@ -108,13 +112,23 @@ class Engine:
                 actor=start.actor,
                 autonomy=start.autonomy.value,
                 budget=start.budget,
-                correlation=execution_id,
+                correlation=start.correlation or execution_id,
+                cause=start.cause,
+                cause_depth=start.cause_depth,
             ),
             trigger=start.trigger,
             labels=start.labels,
         )
         await self.runtime.submit(start.definition, started)
         return execution_id
+
+    def new_execution_id(self) -> str:
+        """A free id for an execution accepted now."""
+        return self._fresh_id(self._clock.now_ms())
+
+    def is_known(self, execution_id: str) -> bool:
+        """Whether an execution of this id was handed in, whether or not it is on stable storage yet."""
+        return self._journal.head(execution_id) > 0
 
     def new_goal_id(self) -> str:
         """A free id for a goal accepted now."""

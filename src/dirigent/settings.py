@@ -25,6 +25,7 @@ SHOWN_VARIABLES = (
     "DIRIGENT_DATA",
     "DIRIGENT_CONFIG",
     "DIRIGENT_POLICIES",
+    "DIRIGENT_WORKFLOWS",
     "DIRIGENT_ALLOW_DELIVERY",
     "DIRIGENT_TENANT",
     "DIRIGENT_HOST",
@@ -82,6 +83,7 @@ class Settings(BaseModel):
     actor: str = "local"
     allow_delivery: bool = False
     policies: Path | None = None
+    workflows: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8080
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -125,6 +127,7 @@ def read_settings(
         "tenant": env.get("DIRIGENT_TENANT"),
         "allow_delivery": env.get("DIRIGENT_ALLOW_DELIVERY"),
         "policies": env.get("DIRIGENT_POLICIES"),
+        "workflows": env.get("DIRIGENT_WORKFLOWS"),
         "host": env.get("DIRIGENT_HOST"),
         "port": env.get("PORT"),
         "log_level": env.get("LOG_LEVEL", "").lower() or None,

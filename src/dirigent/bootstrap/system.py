@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from dirigent.control.policy.detection import Safety
 from dirigent.control.policy.gate import RulePolicyGate
 from dirigent.control.policy.loading import default_rules, load_rules, merged
 from dirigent.control.policy.rules import Rule
+from dirigent.domain.domain_event import DomainEvent
 from dirigent.domain.event import Event
 from dirigent.domain.goal import Goal
 from dirigent.domain.policy import Autonomy
@@ -24,10 +26,13 @@ from dirigent.execution.dispatcher import Dispatcher, World
 from dirigent.execution.gates import Gates
 from dirigent.execution.registry import Registry
 from dirigent.intake.events.log import EventLog
+from dirigent.intake.events.reading import read_event
 from dirigent.intake.goals.report import GoalReport, report_goal
 from dirigent.intake.imports import ImportReport, import_folder
 from dirigent.intake.ingest import Accepted, Intake, Limits
-from dirigent.intake.workflows import Workflow, built_in, inspect_text, read_text
+from dirigent.intake.triggers.armed import Armed
+from dirigent.intake.triggers.at_work import Reaction, Triggers
+from dirigent.intake.workflows import Workflow, built_in, files_of, inspect_text, read_text
 from dirigent.integrations.deterministic_model import DeterministicModel
 from dirigent.integrations.file_outbox import FileOutbox
 from dirigent.interpreter.loading import Inspected
@@ -38,6 +43,7 @@ from dirigent.runtimes.ids import FreshIds
 from dirigent.runtimes.local import LocalRuntime
 from dirigent.settings import Settings, read_settings
 from dirigent.storage.sqlite.event_index import SqliteEventIndex
+from dirigent.storage.sqlite.firings import SqliteFirings
 from dirigent.storage.sqlite.journal import SqliteJournal
 from dirigent.storage.sqlite.lock import DataFolderLock
 from dirigent.storage.sqlite.memory import SqliteMemory
@@ -54,8 +60,10 @@ class Dirigent:
     """The whole system over one data folder; an async context manager.
 
     `agents` are your own agent classes, beside those that come with Dirigent. `model` stands for the
-    language model; without one everything works by rules. On entering, every execution that had not
-    ended is taken up again. Raises `DataFolderBusy` where another process holds the folder.
+    language model; without one everything works by rules. The triggers of `workflows` (loaded ones, or
+    files) are at work from the beginning, as are those of the folder in the settings. On entering, every
+    execution that had not ended is taken up again. Raises `DataFolderBusy` where another process holds
+    the folder.
 
     >>> async with Dirigent() as dirigent:
     ...     report = await dirigent.process_goal("Reactivate 50 dormant enterprise leads")
@@ -68,6 +76,7 @@ class Dirigent:
         data_folder: str | Path | None = None,
         *,
         agents: Iterable[type[Any] | object] = (),
+        workflows: Iterable[Workflow | Definition | str | Path] = (),
         model: Model | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
@@ -80,6 +89,7 @@ class Dirigent:
         self.model = model or DeterministicModel()
         self.registry = Registry([*control_agents(), *catalogue(), *agents])
         self.resumed: list[str] = []
+        self._workflows = [*workflows]
         self._progress = progress
         self._opened_at = time.monotonic()
 
@@ -98,10 +108,12 @@ class Dirigent:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.triggers.close()
         await self.runtime.close()
         await self.journal.close()
         self.projections.close()
         self.event_index.close()
+        self.firings.close()
         self.memory.close()
         self.records.close()
         self.lock.release()
@@ -133,7 +145,11 @@ class Dirigent:
             FreshIds().make,
         )
         self.intake = Intake(self.engine, self.registry, built_in, self.clock, self._limits())
+        self.triggers = self._triggers(folder)
         self.resumed = await self.runtime.start()
+        for workflow in [*files_of(self.settings.workflows), *self._workflows]:
+            self.arm(workflow)
+        await self.triggers.start()
 
     def allows_delivery(self, tenant: str) -> bool:
         """Whether anything may leave for this tenant."""
@@ -149,6 +165,20 @@ class Dirigent:
         accepted = await self.submit_goal(goal)
         await self.engine.rest(accepted.execution_id)
         return self.report(accepted.execution_id)
+
+    def arm(self, workflow: Workflow | Definition | str | Path, *, tenant: str | None = None) -> list[Armed]:
+        """Put the triggers of a workflow to work until this Dirigent is closed."""
+        return self.triggers.put(self.workflow(workflow), tenant or self.settings.tenant)
+
+    async def publish(self, event: DomainEvent | Mapping[str, Any]) -> Reaction:
+        """Take in an event of the business and wait until it has met the triggers and whatever waits for it.
+
+        A mapping is read as the JSON form of CloudEvents; without an id it gets a new one.
+        """
+        if isinstance(event, DomainEvent):
+            return await self.triggers.publish(event)
+        new_id = f"evt_{uuid.uuid4().hex}"
+        return await self.triggers.publish(read_event(event, tenant=self.settings.tenant, new_id=new_id))
 
     def report(self, execution_id: str) -> GoalReport:
         """How a goal stands: plan, tasks, assessment, what leaves and what is held."""
@@ -237,6 +267,12 @@ class Dirigent:
     def observe(self, observer: Callable[[str, Event], None]) -> Callable[[], None]:
         """Be told of every durable event; returns how to stop."""
         return self.runtime.observe(observer)
+
+    def _triggers(self, folder: Path) -> Triggers:
+        self.firings = SqliteFirings(folder)
+        return Triggers(
+            self.events, self.event_index, self.journal, self.firings, self.engine, self.clock, self._limits()
+        )
 
     def _rules(self) -> tuple[Rule, ...]:
         extra = self.settings.policies

@@ -324,6 +324,51 @@ class EventPublished(Event, frozen=True, kw_only=True, tag=True):
     event: DomainEvent
 
 
+class ConsumerAdvanced(Event, frozen=True, kw_only=True, tag=True):
+    """Somebody who follows the events of the business has dealt with all up to a position of the journal."""
+
+    consumer: str
+    position: int
+
+
+class FiringDecided(Event, frozen=True, kw_only=True, tag=True):
+    """A trigger fired, or would have, and no execution was started, or none yet.
+
+    `decision` is queued, skipped, paused, failed (filter or input) or cut (a circle of causes);
+    `execution_id` the execution that was or would have been started. `cause` names the event or the
+    time; `event_position` is where the event is, `due` the time. `count` is more than one where many
+    failed in the same way at once.
+    """
+
+    execution_id: str
+    tenant: str
+    trigger: str
+    workflow: str
+    cause: str
+    decision: str
+    reason: str = ""
+    event_position: int = 0
+    due: int = 0
+    count: int = 1
+
+
+class TriggerPaused(Event, frozen=True, kw_only=True, tag=True):
+    """A person asked that a trigger start nothing until it is resumed."""
+
+    tenant: str
+    trigger: str
+    actor: str
+    reason: str = ""
+
+
+class TriggerResumed(Event, frozen=True, kw_only=True, tag=True):
+    """A person let a trigger start executions again."""
+
+    tenant: str
+    trigger: str
+    actor: str
+
+
 AnyEvent = (
     ExecutionStarted
     | DefinitionStored
@@ -352,6 +397,10 @@ AnyEvent = (
     | CallEnded
     | ActionRefused
     | EventPublished
+    | ConsumerAdvanced
+    | FiringDecided
+    | TriggerPaused
+    | TriggerResumed
 )
 
 TERMINAL = (ExecutionCompleted, ExecutionFailed, ExecutionCancelled)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import uuid
 
 GOAL_EXECUTION_PATTERN = re.compile(r"^are_exec_\d{8}_\d{6}_\d{5}$")
 
@@ -43,3 +44,9 @@ def compensation_step(step: str) -> str:
 def item_step(step: str, index: int) -> str:
     """The name of one item of a `foreach` step."""
     return f"{step}[{index}]"
+
+
+def fired_execution_id(tenant: str, trigger: str, cause: str) -> str:
+    """The id of the execution that a trigger starts for an event or a time; firing again gives it again."""
+    digest = hashlib.sha256("\x1f".join((tenant, trigger, cause)).encode()).digest()
+    return f"exec_{uuid.UUID(bytes=digest[:16], version=5)}"

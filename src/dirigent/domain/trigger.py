@@ -14,10 +14,10 @@ import msgspec
 
 
 class Overlap(enum.StrEnum):
-    """What happens when a schedule's time comes while its last execution still runs.
+    """What happens when a trigger fires while an execution that it started still runs.
 
-    Start another beside it (`allow`), leave this time out (`skip`), start when the running one has ended
-    (`queue`; at most one waits), or cancel the running one and start (`replace`).
+    Start another beside it (`allow`), leave this one out (`skip`), start when the running one has ended
+    (`queue`; of a schedule at most one waits), or cancel the running one and start (`replace`).
     """
 
     ALLOW = "allow"
@@ -54,6 +54,7 @@ class EventTrigger(
     event_type: str
     filter: str = ""
     input: dict[str, Any] = {}
+    overlap: Overlap = Overlap.ALLOW
 
 
 class WebhookTrigger(
@@ -68,6 +69,7 @@ class WebhookTrigger(
     event_type: str = ""
     filter: str = ""
     input: dict[str, Any] = {}
+    overlap: Overlap = Overlap.ALLOW
 
 
 class ApiTrigger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="api"):

@@ -69,3 +69,12 @@ def built_in(name: str) -> Definition:
         known = sorted(path.stem for path in BUILT_IN.glob("*.yaml"))
         raise NotFound(f"There is no built-in workflow {name!r}.", code="workflow_not_found", nearest=known)
     return Workflow.load(file).definition
+
+
+def files_of(folder: Path | None) -> list[Path]:
+    """The workflow files of a folder, by name; raises `NotFound` where there is no such folder."""
+    if folder is None:
+        return []
+    if not folder.is_dir():
+        raise NotFound(f"There is no folder {folder}.", code="file_not_found")
+    return sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml", ".json"))

@@ -87,13 +87,12 @@ def _schedule(data: Any, path: Path, parts: Parts, timezones: TimeZones | None) 
         _check_cron(written.schedule, (*path, "schedule"), findings)
     if timezones is not None and written.timezone not in timezones:
         _refuse_zone(written.timezone, timezones, (*path, "timezone"), findings)
-    overlap = read_word(written.overlap, [word.value for word in Overlap], (*path, "overlap"), findings)
     return ScheduleTrigger(
         schedule=written.schedule,
         timezone=written.timezone,
         input=_input(written, path, parts),
         catch_up=written.catch_up,
-        overlap=Overlap(overlap) if overlap in list(Overlap) else Overlap.ALLOW,
+        overlap=_overlap(written.overlap, path, findings),
     )
 
 
@@ -104,6 +103,7 @@ def _event(data: Any, path: Path, parts: Parts, _: TimeZones | None) -> Trigger:
         event_type=_event_type(written.event_type, path, parts.findings),
         filter=_filter(written.filter, path, parts),
         input=_input(written, path, parts),
+        overlap=_overlap(written.overlap, path, parts.findings),
     )
 
 
@@ -120,6 +120,7 @@ def _webhook(data: Any, path: Path, parts: Parts, _: TimeZones | None) -> Trigge
         event_type=_event_type(written.event_type, path, parts.findings),
         filter=_filter(written.filter, path, parts),
         input=_input(written, path, parts),
+        overlap=_overlap(written.overlap, path, parts.findings),
     )
 
 
@@ -150,6 +151,11 @@ def _filter(text: str, path: Path, parts: Parts) -> str:
     if source:
         parts.uses.append(Use(source, (*path, "filter"), "condition", only=SCOPES["event"]))
     return source
+
+
+def _overlap(word: str, path: Path, findings: Findings) -> Overlap:
+    read_word(word, [known.value for known in Overlap], (*path, "overlap"), findings)
+    return Overlap(word) if word in list(Overlap) else Overlap.ALLOW
 
 
 def _event_type(name: str, path: Path, findings: Findings) -> str:

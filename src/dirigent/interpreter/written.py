@@ -59,6 +59,7 @@ class WrittenEventTrigger(WrittenTrigger):
 
     event_type: str = Field(default="", min_length=1, max_length=200)
     filter: str = Field(default="", min_length=1)
+    overlap: str = "allow"
 
 
 class WrittenWebhook(WrittenEventTrigger):

@@ -20,6 +20,8 @@ from dirigent.ports.journal import Damage as Damage
 from dirigent.ports.journal import Journal as Journal
 from dirigent.ports.journal import Recorded as Recorded
 from dirigent.ports.journal import Verification as Verification
+from dirigent.ports.triggers import FiringRow as FiringRow
+from dirigent.ports.triggers import Firings as Firings
 
 
 class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -190,7 +190,7 @@ class LocalRuntime:
     async def _begin(self, definition: Definition, started: ExecutionStarted) -> None:
         if self.journal.head(started.execution_id):
             raise Conflict(f"There is an execution {started.execution_id!r} already.")
-        await self._store(definition)
+        self._store(definition)
         machine = Machine(self._graph(started.definition, definition))
         live = LiveExecution(started.execution_id, machine, self)
         self._live.add(live)
@@ -198,13 +198,14 @@ class LocalRuntime:
         self._dispatcher.budgets.open(passport.root or started.execution_id, passport.budget)
         await live.record(started)
 
-    async def _store(self, definition: Definition) -> None:
+    def _store(self, definition: Definition) -> None:
+        """Hand in a definition that is not there yet; it is durable before what is appended after it."""
         stream = definition.content_hash
         if self.journal.head(stream) == 0:
             stored = DefinitionStored(
                 at=self.clock.now_ms(), content_hash=stream, definition=definition_to_dict(definition)
             )
-            await self.journal.append(stream, 0, [stored])
+            _ = self.journal.append(stream, 0, [stored])
 
     def _last_recorded_at(self) -> int:
         """The time that the journal ends with; among its last events one may have waited to be handed in."""

@@ -26,6 +26,7 @@ from dirigent.domain.event import (
     ChildEnded,
     Compensation,
     CompensationStarted,
+    ConsumerAdvanced,
     DefinitionStored,
     Event,
     EventPublished,
@@ -37,6 +38,7 @@ from dirigent.domain.event import (
     ExecutionStarted,
     Failure,
     FanOutStarted,
+    FiringDecided,
     Passport,
     SignalAwaited,
     SignalReceived,
@@ -47,6 +49,8 @@ from dirigent.domain.event import (
     StepSkipped,
     StepStarted,
     TimerFired,
+    TriggerPaused,
+    TriggerResumed,
     WaitEnded,
 )
 from dirigent.domain.policy import Finding, Verdict
@@ -119,6 +123,21 @@ EVERY_EVENT: tuple[Event, ...] = (
             data={"topic": "ü", "n": [1, 2.5, None]},
         ),
     ),
+    ConsumerAdvanced(at=22, consumer="triggers", position=21),
+    FiringDecided(
+        at=23,
+        execution_id="x",
+        tenant="t",
+        trigger="w.event.1",
+        workflow="w",
+        cause="evt-1",
+        decision="failed",
+        reason="no such key",
+        event_position=21,
+        count=3,
+    ),
+    TriggerPaused(at=24, tenant="t", trigger="w.event.1", actor="a", reason="noisy"),
+    TriggerResumed(at=25, tenant="t", trigger="w.event.1", actor="a"),
 )
 
 

@@ -24,6 +24,7 @@ from dirigent.domain.event import (
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
+    FiringDecided,
     SignalAwaited,
     WaitEnded,
 )
@@ -33,6 +34,7 @@ from dirigent.storage.sqlite.database import PROJECTIONS_SQL as FOLDS
 
 PAGE_EVENTS = 2000
 INTEGER_MAX = 2**63 - 1
+_NUMBERS = ("expires_at", "due", "event_position", "count")
 
 
 class Occurrence(NamedTuple):
@@ -58,7 +60,7 @@ def occurrence(position: int, stream: str, body: bytes) -> Occurrence:
 
 
 def _has_times(event: Event) -> bool:
-    return max(event.at, getattr(event, "expires_at", 0)) <= INTEGER_MAX
+    return max(event.at, *(getattr(event, name, 0) for name in _NUMBERS)) <= INTEGER_MAX
 
 
 def fold(connection: apsw.Connection, happened: Occurrence) -> None:
@@ -119,6 +121,10 @@ def _started(connection: apsw.Connection, position: int, stream: str, event: Exe
     summary = str(event.labels.get("summary", ""))
     values = (position, stream, event.passport.tenant, event.workflow, event.trigger)
     connection.execute(FOLDS["execution_started"], (*values, event.parent or None, event.at, summary))
+    if trigger := event.labels.get("trigger"):
+        cause = str(event.labels.get("cause", ""))
+        fired = (position, stream, event.passport.tenant, str(trigger), event.workflow, cause, event.at)
+        connection.execute(FOLDS["firing_started"], fired)
 
 
 def _paused(connection: apsw.Connection, position: int, stream: str, event: ExecutionPaused) -> None:
@@ -184,6 +190,10 @@ def _published_row(position: int, event: EventPublished) -> tuple[int, bytes, st
     return position, event_key(said.tenant, said.source, said.id), said.tenant, said.type
 
 
+def _firing(connection: apsw.Connection, position: int, _: str, event: FiringDecided) -> None:
+    connection.execute(FOLDS["firing_decided"], msgspec.structs.asdict(event) | {"position": position})
+
+
 _REQUEST = (
     "approval_id",
     "step",
@@ -211,4 +221,5 @@ PROJECTED: dict[type[Event], Callable[[apsw.Connection, int, str, Any], None]] =
     SignalAwaited: _awaited,
     WaitEnded: _wait_ended,
     EventPublished: _published,
+    FiringDecided: _firing,
 }

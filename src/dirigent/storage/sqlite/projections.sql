@@ -63,6 +63,24 @@ CREATE TABLE domain_events (
 ) STRICT;
 CREATE UNIQUE INDEX domain_events_by_key ON domain_events (key);
 
+-- What became of every firing of a trigger; the first decision counts, and a start outdoes it.
+CREATE TABLE firings (
+    position       INTEGER PRIMARY KEY,
+    execution_id   TEXT NOT NULL UNIQUE,
+    tenant         TEXT NOT NULL,
+    trigger        TEXT NOT NULL,
+    workflow       TEXT NOT NULL,
+    cause          TEXT NOT NULL,
+    decision       TEXT NOT NULL,
+    reason         TEXT NOT NULL,
+    count          INTEGER NOT NULL,
+    at             INTEGER NOT NULL,
+    event_position INTEGER NOT NULL,
+    due            INTEGER NOT NULL
+) STRICT;
+CREATE INDEX firings_by_trigger ON firings (tenant, trigger, position);
+CREATE INDEX firings_queued ON firings (position) WHERE decision = 'queued';
+
 -- name: every_row_of_executions
 SELECT * FROM executions NOT INDEXED ORDER BY position
 
@@ -75,11 +93,15 @@ SELECT * FROM waiting NOT INDEXED ORDER BY position
 -- name: every_row_of_domain_events
 SELECT * FROM domain_events NOT INDEXED ORDER BY position
 
+-- name: every_row_of_firings
+SELECT * FROM firings NOT INDEXED ORDER BY position
+
 -- name: drop
 DROP TABLE IF EXISTS executions;
 DROP TABLE IF EXISTS approvals;
 DROP TABLE IF EXISTS waiting;
-DROP TABLE IF EXISTS domain_events
+DROP TABLE IF EXISTS domain_events;
+DROP TABLE IF EXISTS firings
 
 -- name: execution_started
 INSERT INTO executions (position, execution_id, tenant, workflow, status, trigger, parent, started_at, summary)
@@ -248,3 +270,49 @@ type = :type
 -- name: of_types_below
 -- Everything under `campaign.`; '/' is the character that follows the dot.
 type > :type AND type < :beyond
+
+-- name: firing_decided
+INSERT INTO firings (
+    position, execution_id, tenant, trigger, workflow, cause, decision, reason, count, at, event_position, due
+)
+VALUES (
+    :position, :execution_id, :tenant, :trigger, :workflow, :cause, :decision, :reason, :count, :at,
+    :event_position, :due
+)
+ON CONFLICT DO NOTHING
+
+-- name: firing_started
+INSERT INTO firings (
+    position, execution_id, tenant, trigger, workflow, cause, decision, reason, count, at, event_position, due
+)
+VALUES (?, ?, ?, ?, ?, ?, 'started', '', 1, ?, 0, 0)
+ON CONFLICT (execution_id) DO UPDATE SET decision = 'started'
+
+-- name: firings
+SELECT execution_id, tenant, trigger, workflow, cause, decision, reason, count, at, event_position, due
+FROM firings
+WHERE {where}
+ORDER BY position DESC
+LIMIT :limit
+
+-- name: of_trigger
+trigger = :trigger
+
+-- name: of_decision
+decision = :decision
+
+-- name: firings_queued
+SELECT execution_id, tenant, trigger, workflow, cause, decision, reason, count, at, event_position, due
+FROM firings
+WHERE decision = 'queued'
+ORDER BY position
+
+-- name: firings_running
+SELECT f.execution_id, f.tenant, f.trigger, f.workflow, f.cause, f.decision, f.reason, f.count, f.at,
+    f.event_position, f.due
+FROM executions e CROSS JOIN firings f ON f.execution_id = e.execution_id
+WHERE e.ended_at IS NULL AND f.decision = 'started'
+ORDER BY e.position
+
+-- name: firings_decided
+SELECT execution_id FROM firings WHERE execution_id IN (SELECT value FROM json_each(?))

@@ -91,7 +91,7 @@ class Reader:
         """The events that a statement with the columns of `tail` finds; one that does not verify raises."""
         return [self._recorded(row[0], row) for row in self._found("(journal)", sql, values)]
 
-    def rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
+    def rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
         """What a statement over the projections finds."""
         return self._found("(journal)", sql, values)
 

@@ -1,0 +1,1 @@
+"""Triggers at work: found for an event, filtered, and fired."""

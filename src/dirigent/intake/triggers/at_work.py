@@ -1,0 +1,145 @@
+"""The triggers at work: put in, taken out, fired by hand, paused; and events handed in to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from dirigent.domain.domain_event import DomainEvent
+from dirigent.domain.errors import Conflict
+from dirigent.domain.event import TERMINAL, Event, SignalAwaited, WaitEnded
+from dirigent.domain.workflow import Definition
+from dirigent.engine import Engine
+from dirigent.intake.events.log import EventLog
+from dirigent.intake.ingest import Limits
+from dirigent.intake.triggers.armed import Armed, arm
+from dirigent.intake.triggers.firing import Firer
+from dirigent.intake.triggers.matching import TriggerMatcher
+from dirigent.intake.triggers.table import TriggerTable
+from dirigent.intake.triggers.turns import Firing, firing_for_time
+from dirigent.intake.triggers.waiting_names import WaitingNames
+from dirigent.ports import Acknowledged, Clock, EventIndex, Firings, Journal
+
+
+class Reaction(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to an event once it was dealt with: where it is, and which executions it started or woke."""
+
+    event_id: str
+    position: int
+    duplicate: bool
+    triggered: tuple[str, ...]
+
+
+class Triggers:
+    """Everything that starts executions by itself, over one log of events.
+
+    `start` begins with what came in while nobody was there; from then on every event that the log
+    takes in meets the triggers that were put to work, whoever handed it in.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        index: EventIndex,
+        journal: Journal,
+        firings: Firings,
+        engine: Engine,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self.table = TriggerTable()
+        self.firings = firings
+        self._log = log
+        self._limits = limits
+        self._engine = engine
+        self._clock = clock
+        self.firer = Firer(engine, journal, firings, clock, limits)
+        self._names = WaitingNames()
+        self.matcher = TriggerMatcher(log, index, journal, engine, self.table, self.firer, self._names, clock)
+        self._closed = False
+        self._stop_observing = engine.runtime.observe(self._observe)
+
+    async def start(self) -> None:
+        """Begin to follow the log; the runtime has taken up its executions before."""
+        self._names.take_up(self._engine.waiting())
+        await self.matcher.start()
+
+    async def close(self) -> None:
+        """Stop; what has not been dealt with is dealt with at the next start. Closing twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        self._stop_observing()
+        await self.matcher.close()
+        await self.firer.close()
+
+    def put(self, definition: Definition, tenant: str = "") -> list[Armed]:
+        """Put the triggers of a workflow to work, in the place of those of an earlier version.
+
+        Raises `ExpressionError` where a filter or an input does not compile; then nothing has changed.
+        """
+        armed = arm(definition, tenant or self._limits.tenant)
+        self.table.put(tenant or self._limits.tenant, definition.name, armed)
+        self.firer.take_up(armed)
+        return armed
+
+    def remove(self, workflow: str, tenant: str = "") -> None:
+        """Let a workflow's triggers fire no more."""
+        self.table.put(tenant or self._limits.tenant, workflow, ())
+
+    async def publish(self, event: DomainEvent) -> Reaction:
+        """Take in an event and wait until it has been dealt with."""
+        return await self._reaction(await self._log.publish(event))
+
+    async def publish_all(self, events: Sequence[DomainEvent]) -> list[Reaction]:
+        """Take in many of one tenant, all or none, and wait until they have been dealt with."""
+        return [await self._reaction(answer) for answer in await self._log.publish_all(events)]
+
+    async def fire(self, trigger: str, input: Mapping[str, Any] | None = None, *, tenant: str = "") -> str:
+        """Fire a trigger by hand; returns the id of its execution. Raises `Conflict` where none is started.
+
+        Without `input` a schedule's own input is taken; that of an event needs one.
+        """
+        armed = self.table.find(tenant or self._limits.tenant, trigger)
+        firing = Firing(
+            armed=armed,
+            execution_id=self._engine.new_execution_id(),
+            cause="manual",
+            scope=firing_for_time(armed, self._clock.now_ms()).scope,
+            given=dict(input) if input is not None else None,
+        )
+        (execution_id,) = await self.firer.fire([firing])
+        if execution_id is None:
+            row = self.firings.firings(armed.tenant, trigger=armed.id, limit=1)[0]
+            raise Conflict(f"The trigger {armed.id!r} started nothing: {row.decision}, {row.reason}.")
+        return execution_id
+
+    async def pause(self, trigger: str, actor: str, reason: str = "", *, tenant: str = "") -> None:
+        """Let a trigger start nothing until it is resumed."""
+        await self.firer.pause(self.table.find(tenant or self._limits.tenant, trigger), actor, reason)
+
+    async def resume(self, trigger: str, actor: str, *, tenant: str = "") -> None:
+        """Let a trigger start executions again."""
+        await self.firer.resume(self.table.find(tenant or self._limits.tenant, trigger), actor)
+
+    async def _reaction(self, answer: Acknowledged) -> Reaction:
+        triggered = [] if answer.duplicate else await self.matcher.started_by(answer.position)
+        return Reaction(
+            event_id=answer.event_id,
+            position=answer.position,
+            duplicate=answer.duplicate,
+            triggered=tuple(triggered),
+        )
+
+    def _observe(self, execution_id: str, event: Event) -> None:
+        """Keep up with the executions of this process."""
+        kind = type(event)
+        if kind in TERMINAL:
+            self.firer.ended(execution_id)
+            self._names.ended(execution_id)
+        elif isinstance(event, SignalAwaited):
+            self._names.awaited(execution_id, event.step, event.event)
+        elif isinstance(event, WaitEnded):
+            self._names.wait_ended(execution_id, event.step)
