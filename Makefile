@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: run test check bench serve docs clean lock help
+.PHONY: run test check bench bench-peers serve docs clean lock lock-peers help
 
 run: $(READY)  ## Load the example company and work on a goal (data in .dirigent)
 	@$(BIN)/dirigent import examples/wholesaler --org org_123
@@ -26,28 +26,40 @@ check: $(READY)  ## Format, lint, types, import contracts, size ratchet
 bench: $(READY)  ## Measure, and print the figures (FULL=1: also what takes long; ONLY="steps alone")
 	@$(BIN)/python -m benchmarks $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))
 
+bench-peers: $(READY) .venv-peers/langgraph/.ready .venv-peers/dbos/.ready  ## The same work here, on LangGraph and on DBOS (FULL=1, ONLY=steps)
+	@$(BIN)/python -m benchmarks.peers $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))
+
 serve: $(READY)  ## Start the HTTP server on 127.0.0.1:8080
 	@$(BIN)/dirigent serve
 
 docs: $(READY)  ## Check every code block and link in the documents
 	@$(BIN)/python -m pytest -q tests/docs
 
-lock:  ## Work out requirements.lock anew from pyproject.toml
+UV := .venv-lock/bin/uv
+RESOLVE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --no-annotate
+
+$(UV):
 	@echo "setting up .venv-lock ..."
-	@test -x .venv-lock/bin/uv || { $(PYTHON) -m venv .venv-lock && \
-		.venv-lock/bin/python -m pip --quiet --quiet --disable-pip-version-check install "uv==0.13.8"; }
+	@$(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip --quiet --quiet --disable-pip-version-check install "uv==0.13.8"
+
+lock: $(UV)  ## Work out requirements.lock anew from pyproject.toml
 	@echo "resolving ..."
-	@.venv-lock/bin/uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \
-		--fork-strategy fewest --generate-hashes --no-emit-index-url --no-annotate \
-		--custom-compile-command "make lock" --output-file requirements.lock
+	@$(RESOLVE) --all-extras --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 	@echo "requirements.lock: $$(grep -c == requirements.lock) packages"
 
+lock-peers: $(UV)  ## Work out the peers' requirements anew from benchmarks/peers/*.in
+	@for peer in langgraph dbos; do echo "resolving $$peer ..."; \
+		$(RESOLVE) --custom-compile-command "make lock-peers" \
+			--output-file benchmarks/peers/$$peer.txt benchmarks/peers/$$peer.in || exit 1; done
+
 clean:  ## Remove the environments, caches and builds (never .dirigent: that is data)
-	rm -rf .venv .venv-lock dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-lock .venv-peers dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## Show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-7s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # A changed lock builds the environment anew, so that nothing it dropped lingers; a changed pyproject.toml
 # only refreshes the entry points.
@@ -63,4 +75,11 @@ help:  ## Show this list
 $(READY): .venv/.locked pyproject.toml
 	@echo "installing dirigent ..."
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv-peers/%/.ready: benchmarks/peers/%.txt
+	@echo "setting up .venv-peers/$* ..."
+	@$(PYTHON) -m venv --clear .venv-peers/$*
+	@.venv-peers/$*/bin/python -m pip --quiet --quiet --disable-pip-version-check --no-input \
+		install --require-hashes -r $<
 	@touch $@

@@ -12,6 +12,7 @@ from dirigent.interpreter.reading import Reading
 
 ALL_AT_ONCE = 1_000_000
 ITEMS_MAX = 10_000
+SIGNAL = "bench.go"
 DAY_MS = 24 * 3600 * 1000
 
 
@@ -118,12 +119,10 @@ def parked(name: str, wait_ms: int) -> Definition:
     return Definition(name=name, type=FlowType.SEQUENTIAL, steps=(wait, _step("after", "nothing", 0)))
 
 
-def waiting_for_a_person() -> Definition:
-    """An approval, and a step behind it."""
-    wait = Step(id="wait", kind=Kind.APPROVAL)
-    return Definition(
-        name="waiting_for_a_person", type=FlowType.SEQUENTIAL, steps=(wait, _step("after", "nothing", 0))
-    )
+def told() -> Definition:
+    """A wait for the signal `SIGNAL`, and a step behind it."""
+    wait = Step(id="wait", kind=Kind.WAIT_FOR_EVENT, event=SIGNAL)
+    return Definition(name="told", type=FlowType.SEQUENTIAL, steps=(wait, _step("after", "nothing", 0)))
 
 
 def held_after(steps: int) -> Definition:

@@ -17,9 +17,10 @@ from typing import Any
 from benchmarks.lanes import keep_in_flight
 from benchmarks.machine import resident_mb
 from benchmarks.setting import run_on
-from benchmarks.work import Bench, chain, completed, held_after, parked, waiting_for_a_person
+from benchmarks.work import SIGNAL, Bench, chain, completed, held_after, parked, told
 from dirigent import Dirigent
 from dirigent.domain.workflow import Definition
+from dirigent.engine import Start
 from dirigent.runtimes.clock import SystemClock
 
 LANES = 1000
@@ -55,9 +56,23 @@ class Worker:
         """Accept so many executions that wait for their time."""
         await self._accept(count, parked(f"parked_{wait_ms}", wait_ms))
 
-    async def ask_people(self, count: int) -> None:
-        """Accept so many executions that wait for a person."""
-        await self._accept(count, waiting_for_a_person())
+    async def listen(self, count: int) -> None:
+        """Accept so many executions that wait for a signal."""
+        definition, numbers = told(), iter(range(count))
+        actor, tenant = self._dirigent.settings.actor, self._dirigent.settings.tenant
+
+        def one() -> Awaitable[str]:
+            name = listener(next(numbers))
+            start = Start(definition=definition, tenant=tenant, actor=actor, execution_id=name)
+            return self._dirigent.engine.start(start)
+
+        await keep_in_flight(count, LANES, one)
+
+    async def tell(self, count: int) -> None:
+        """Signal the first of those that wait for it, one after another, and see each to its end."""
+        for number in range(count):
+            await self._dirigent.engine.signal(listener(number), SIGNAL)
+            completed(await self._dirigent.engine.rest(listener(number)))
 
     async def hold(self, count: int, steps: int) -> None:
         """Accept so many executions, and see them all into the step that does not end."""
@@ -82,6 +97,11 @@ class Worker:
 
     async def _accept(self, count: int, definition: Definition) -> None:
         await keep_in_flight(count, LANES, lambda: self._dirigent.intake.run_workflow(definition))
+
+
+def listener(number: int) -> str:
+    """The id of an execution that waits for a signal."""
+    return f"listener-{number}"
 
 
 async def serve(folder: Path, later_ms: int) -> None:

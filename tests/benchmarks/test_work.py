@@ -10,7 +10,7 @@ import apsw
 
 from benchmarks.figures import Figure, lines, percentile
 from benchmarks.limit import BareLoop
-from benchmarks.work import Bench, chain, fan, held_after, items_of, parked, timed, wide
+from benchmarks.work import SIGNAL, Bench, chain, fan, held_after, items_of, parked, timed, told, wide
 from dirigent import Dirigent
 from dirigent.domain.event import StepCompleted
 
@@ -59,6 +59,14 @@ async def test_a_held_execution_stays_at_work(tmp_path: Path) -> None:
         while not bench.held:
             await asyncio.sleep(0)
         assert dirigent.projections.unfinished() == [name]
+
+
+async def test_a_listener_goes_on_when_it_is_told(tmp_path: Path) -> None:
+    """What waits for a signal takes the one that is sent, and ends."""
+    async with Dirigent(tmp_path, agents=[Bench()]) as dirigent:
+        name = await dirigent.intake.run_workflow(told())
+        await dirigent.engine.signal(name, SIGNAL)
+        assert (await dirigent.engine.rest(name)).status == "completed"
 
 
 async def test_the_bare_loop_stores_three_events_a_step(tmp_path: Path) -> None:

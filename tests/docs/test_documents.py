@@ -12,8 +12,15 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
-TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+DOCUMENTS = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("benchmarks/*.md"),
+        *ROOT.glob("examples/**/*.md"),
+    ]
+)
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>\w+)?[^\n]*\n(?P<code>.*?)^ *```$", re.MULTILINE | re.DOTALL
@@ -40,7 +47,7 @@ def check_python(code: str) -> None:
 def check_shell(code: str) -> None:
     done = subprocess.run(["bash", "-n"], input=code, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    unknown = set(re.findall(r"^\$? *make ([a-z]+)", code, re.MULTILINE)) - TARGETS
+    unknown = set(re.findall(r"^\$? *make ([a-z-]+)", code, re.MULTILINE)) - TARGETS
     assert not unknown, f"there is no make {', '.join(unknown)}"
 
 
