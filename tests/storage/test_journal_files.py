@@ -3,6 +3,7 @@
 import asyncio
 import random
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -313,6 +314,33 @@ def test_a_zeroed_page_hurts_only_what_was_on_it(tmp_path: Path) -> None:
     assert not silent
     assert raised <= {damage.stream for damage in verified.damages}
     assert any("cannot be read" in damage.reason for damage in verified.damages)
+
+
+def test_pages_in_the_wrong_order_are_found_and_lead_nowhere(tmp_path: Path) -> None:
+    """Neighbours swapped, each of them whole: rows come out of order, and reading still comes to an end."""
+    truth = build(tmp_path / "whole", streams=80, events=250)
+    content = (tmp_path / "whole" / DATABASE).read_bytes()
+    pages = [content[start : start + 4096] for start in range(0, len(content), 4096)]
+    leaves = [number for number, page in enumerate(pages) if page[0] == 0x0D and b'"StepCompleted"' in page]
+    for first, second in pairwise(leaves):
+        swapped = [*pages]
+        swapped[first], swapped[second] = pages[second], pages[first]
+        folder = copied(tmp_path / "whole", tmp_path / "broken")
+        (folder / DATABASE).write_bytes(b"".join(swapped))
+        assert findings(folder)
+        assert not attempt(folder, truth)[2]
+
+
+def test_a_database_cut_anywhere_is_found(whole: tuple[Path, Truth], tmp_path: Path) -> None:
+    """Whatever SQLite makes of half a file, verifying says so and does not break off."""
+    folder, truth = whole
+    size = (folder / DATABASE).stat().st_size
+    for kept in range(size - 30 * 512, size, 512):
+        broken = copied(folder, tmp_path / "broken")
+        with (broken / DATABASE).open("r+b") as file:
+            file.truncate(kept)
+        assert findings(broken)
+        assert not attempt(broken, truth)[2]
 
 
 def test_damage_beside_the_events_is_found_too(broken: tuple[Path, Truth]) -> None:

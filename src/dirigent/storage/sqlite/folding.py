@@ -102,6 +102,8 @@ def occurrences(connection: apsw.Connection) -> Iterator[Occurrence]:
         return content
 
     for position, _, _, body, _, name, _ in _rows(connection):
+        if not isinstance(body, bytes):  # a damaged page may hold any type
+            continue
         try:
             event = restore(body, payload)
         except (LookupError, ValueError, TypeError, RecursionError, msgspec.MsgspecError):
@@ -113,8 +115,11 @@ def occurrences(connection: apsw.Connection) -> Iterator[Occurrence]:
 def _rows(connection: apsw.Connection) -> Iterator[Any]:
     after: Any = 0
     while page := connection.execute(SQL["tail"], (after, PAGE_EVENTS)).fetchall():
-        yield from page
-        after = page[-1][0]
+        for row in page:
+            if row[0] <= after:  # pages in the wrong order would lead round in a circle
+                return
+            after = row[0]
+            yield row
 
 
 def _started(connection: apsw.Connection, position: int, stream: str, event: ExecutionStarted) -> None:

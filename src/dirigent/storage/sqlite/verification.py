@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 import apsw
@@ -122,20 +123,26 @@ class _Audit:
 
     def _rows(self, until: int) -> Iterator[Any]:
         after: Any = 0
-        while True:
-            try:
-                page = self._connection.execute(SQL["rows"], (after, PAGE_EVENTS)).fetchall()
-            except _UNREADABLE:
-                page = list(self._one_by_one(after + 1, min(after + PAGE_EVENTS, until)))
-                after = min(after + PAGE_EVENTS, until)
-                yield from page
-                if after >= until:
-                    return
-                continue
-            if not page:
-                return
+        while (page := self._page(after)) or page is None:
+            if page is None:
+                last = min(after + PAGE_EVENTS, until)
+                page = list(self._one_by_one(after + 1, last))
+            else:
+                last = page[-1][0]
             yield from page
-            after = page[-1][0]
+            if last <= after:
+                return
+            after = last
+
+    def _page(self, after: int) -> list[Any] | None:
+        """The next rows; None where they cannot be read, or not in their order."""
+        try:
+            page = self._connection.execute(SQL["rows"], (after, PAGE_EVENTS)).fetchall()
+        except _UNREADABLE:
+            return None
+        positions: list[Any] = [after, *(row[0] for row in page)]
+        in_order = all(first < second for first, second in pairwise(positions))
+        return page if in_order else None
 
     def _one_by_one(self, first: int, last: int) -> Iterator[Any]:
         lost: list[int] = []
