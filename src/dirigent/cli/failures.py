@@ -25,6 +25,7 @@ FIXES = {
     "file_not_found": "Check the path; it is read from the folder you are in.",
     "execution_not_found": "`dirigent ls --children` lists the executions there are.",
     "approval_not_found": "`dirigent approvals --state all` lists the approvals there are.",
+    "code_not_found": "`dirigent explain` lists the codes there are.",
     "agent_not_found": "`dirigent agents` lists the agents there are.",
 }
 
@@ -79,7 +80,11 @@ def _wrong_usage(error: CycloptsError, screen: Screen) -> int:
 def _expected(error: DirigentError, screen: Screen) -> int:
     if isinstance(error, InvalidDefinition) and error.problems:
         show_problems(screen, error)
-        complain(screen, f"{_count(len(error.problems), 'problem')} in the workflow.", "Mend what is listed.")
+        complain(
+            screen,
+            f"{_count(len(error.problems), 'problem')} in the workflow.",
+            "Mend what is listed; `dirigent explain CODE` says more.",
+        )
     else:
         complain(screen, error.message, error.fix or FIXES.get(error.code, ""))
     if isinstance(error, DataFolderBusy):

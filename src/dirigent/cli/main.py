@@ -112,6 +112,13 @@ COMMANDS: tuple[tuple[Group, str, str, str, tuple[str, ...]], ...] = (
         ("agents", "agents writer"),
     ),
     (
+        LOOK,
+        "explain",
+        "explaining:explain_command",
+        "What a code means: why it is told, an example of it, and the example mended.",
+        ("explain WF018", "explain data_folder_busy"),
+    ),
+    (
         KEEP,
         "verify",
         "verifying:verify_command",
