@@ -113,6 +113,19 @@ class ExecutionResumed(Event, frozen=True, kw_only=True, tag=True):
     actor: str
 
 
+class ExecutionPassivated(Event, frozen=True, kw_only=True, tag=True):
+    """An execution that only waits was put out of memory.
+
+    `until` is when its first timer is due, 0 without one; `moving` says that it waits for more than a
+    person or a signal. `budget` and `spent` are what its account needs to know meanwhile.
+    """
+
+    until: int = 0
+    moving: bool = False
+    budget: float | None = None
+    spent: float = 0.0
+
+
 class CancelRequested(Event, frozen=True, kw_only=True, tag=True):
     """A person asked to stop; nothing new starts from here on."""
 
@@ -377,6 +390,7 @@ AnyEvent = (
     | ExecutionFailed
     | ExecutionPaused
     | ExecutionResumed
+    | ExecutionPassivated
     | CancelRequested
     | ExecutionCancelled
     | StepStarted

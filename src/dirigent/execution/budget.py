@@ -55,6 +55,12 @@ class Budgets:
         """The account of a root."""
         return self._accounts[root]
 
+    def let_go(self, root: str) -> None:
+        """Forget an account without a bound on which nothing is reserved; it can be opened again."""
+        account = self._accounts.get(root)
+        if account is not None and account.limit is None and not account.reserved:
+            self.close(root)
+
     def close(self, root: str) -> None:
         """Forget the account of a root that has ended."""
         self._accounts.pop(root, None)

@@ -7,6 +7,7 @@ from dirigent.domain.event import (
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
+    ExecutionPassivated,
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
@@ -42,6 +43,11 @@ def execution_resumed(turn: Turn, event: ExecutionResumed) -> None:
     turn.state.paused = False
     turn.state.status = _status(turn, "running")
     go_on(turn)
+
+
+def execution_passivated(turn: Turn, event: ExecutionPassivated) -> None:
+    """Where an execution is kept does not change how it stands."""
+    _ = turn, event
 
 
 def cancel_requested(turn: Turn, event: CancelRequested) -> None:

@@ -20,6 +20,7 @@ from dirigent.domain.event import (
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
+    ExecutionPassivated,
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
@@ -44,6 +45,7 @@ Handler = Callable[[Turn, Any], None]
 
 HANDLERS: dict[type[Event], Handler] = {
     ExecutionStarted: lifecycle.execution_started,
+    ExecutionPassivated: lifecycle.execution_passivated,
     ExecutionPaused: lifecycle.execution_paused,
     ExecutionResumed: lifecycle.execution_resumed,
     CancelRequested: lifecycle.cancel_requested,

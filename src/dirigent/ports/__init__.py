@@ -71,6 +71,16 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int | None = None
 
 
+class Passive(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An execution that waits outside of memory; see `ExecutionPassivated`."""
+
+    execution_id: str
+    until: int
+    moving: bool
+    budget: float | None
+    spent: float
+
+
 @runtime_checkable
 class Projections(Protocol):
     """Readings of the journal for lists and look-ups. They can be dropped and rebuilt."""
@@ -92,6 +102,10 @@ class Projections(Protocol):
 
     def unfinished(self) -> list[str]:
         """Ids of the executions that have started and not ended, oldest first."""
+        ...
+
+    def passive(self) -> list[Passive]:
+        """Those of the unfinished that were put out of memory and that nothing has happened to since."""
         ...
 
     def approvals(

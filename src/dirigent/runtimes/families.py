@@ -1,48 +1,50 @@
-"""Live executions by family: one that was started from outside and all that it started."""
+"""Executions by family: one that was started from outside and all that it started, in memory or not."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
 
+from dirigent.ports import Passive
 from dirigent.runtimes.live import LiveExecution
 
 
 class Families:
-    """Finds live executions by id and lets callers wait for changes in one family only."""
+    """Finds executions by id and lets callers wait for changes in one family only."""
 
     def __init__(self) -> None:
-        self._members: dict[str, dict[str, LiveExecution]] = {}
+        self._members: dict[str, dict[str, LiveExecution | Passive]] = {}
         self._changes: dict[str, asyncio.Event] = {}
 
     def __iter__(self) -> Iterator[LiveExecution]:
-        return iter([live for family in self._members.values() for live in family.values()])
+        members = [member for family in self._members.values() for member in family.values()]
+        return (member for member in members if isinstance(member, LiveExecution))
 
-    def get(self, execution_id: str) -> LiveExecution | None:
-        """A live execution, or None."""
-        return self._members.get(_root(execution_id), {}).get(execution_id)
+    def get(self, execution_id: str) -> LiveExecution | Passive | None:
+        """An execution that has not ended, or None."""
+        return self._members.get(root_of(execution_id), {}).get(execution_id)
 
-    def add(self, live: LiveExecution) -> None:
-        """Take in an execution."""
-        self._members.setdefault(_root(live.execution_id), {})[live.execution_id] = live
+    def add(self, member: LiveExecution | Passive) -> None:
+        """Take in an execution, or put it in the place of what it was."""
+        self._members.setdefault(root_of(member.execution_id), {})[member.execution_id] = member
 
     def remove(self, execution_id: str) -> None:
         """Forget an execution, and its family with the last of it."""
-        root = _root(execution_id)
+        root = root_of(execution_id)
         family = self._members.get(root, {})
         family.pop(execution_id, None)
         if not family:
             self._members.pop(root, None)
 
-    def below(self, execution_id: str) -> list[LiveExecution]:
-        """The execution itself and every live one it started, directly or not."""
+    def below(self, execution_id: str) -> list[LiveExecution | Passive]:
+        """The execution itself and every one it started that has not ended, directly or not."""
         prefix = execution_id + "/"
-        family = self._members.get(_root(execution_id), {})
-        return [live for name, live in family.items() if name == execution_id or name.startswith(prefix)]
+        family = self._members.get(root_of(execution_id), {})
+        return [member for name, member in family.items() if name == execution_id or name.startswith(prefix)]
 
     def touch(self, execution_id: str) -> None:
         """Wake those who wait for the family."""
-        change = self._changes.pop(_root(execution_id), None)
+        change = self._changes.pop(root_of(execution_id), None)
         if change is not None:
             change.set()
 
@@ -53,8 +55,9 @@ class Families:
 
     async def changed(self, execution_id: str) -> None:
         """Return at the next change in the family."""
-        await self._changes.setdefault(_root(execution_id), asyncio.Event()).wait()
+        await self._changes.setdefault(root_of(execution_id), asyncio.Event()).wait()
 
 
-def _root(execution_id: str) -> str:
+def root_of(execution_id: str) -> str:
+    """The execution that its family began with."""
     return execution_id.partition("/")[0]

@@ -8,21 +8,16 @@ from functools import partial
 
 import structlog
 
-from dirigent.domain.command import AwaitSignal, Command, InvokeAction, StartChild
+from dirigent.domain.command import AwaitSignal, Command, InvokeAction, StartChild, StartTimer
 from dirigent.domain.errors import Conflict, DirigentError, JournalDamaged, NotFound
 from dirigent.domain.event import (
     TERMINAL,
     CancelRequested,
-    ChildEnded,
-    DefinitionStored,
     Event,
-    ExecutionCancelled,
-    ExecutionCompleted,
-    ExecutionFailed,
+    ExecutionPassivated,
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
-    Passport,
     SignalReceived,
     StepFailed,
 )
@@ -30,12 +25,12 @@ from dirigent.domain.workflow import Definition
 from dirigent.execution.dispatcher import Dispatcher
 from dirigent.execution.failures import failure_of
 from dirigent.execution.request import Request
-from dirigent.interpreter.graph import Graph, build_graph
-from dirigent.interpreter.inputs import check_input
-from dirigent.interpreter.loading import definition_from, definition_to_dict, stored_definition
 from dirigent.interpreter.machine import Machine
-from dirigent.ports import Clock, Journal, Projections
-from dirigent.runtimes.families import Families
+from dirigent.ports import Clock, Journal, Passive, Projections
+from dirigent.runtimes.children import child_ended, child_started, never_begun
+from dirigent.runtimes.definitions import Definitions
+from dirigent.runtimes.families import Families, root_of
+from dirigent.runtimes.idling import SOON_MS, Alarms, Idling
 from dirigent.runtimes.live import LiveExecution
 from dirigent.runtimes.pump import Pump
 
@@ -68,31 +63,41 @@ class LocalRuntime:
         self.damaged: dict[str, str] = {}
         self._projections = projections
         self._dispatcher = dispatcher
-        self._library = library
+        self._definitions = Definitions(journal, projections, clock, library)
         self._live = Families()
+        self._idling = Idling(clock, self._put_out)
+        self._alarms = Alarms(clock, self._wake)
         self._pump = Pump(self._perform, self._performed)
         self._committing: asyncio.Future[None] | None = None
         self._handed_in: list[tuple[LiveExecution, Sequence[Event]]] = []
-        self._graphs: dict[str, Graph] = {}
         self._observers: list[Observer] = []
         self._closing = False
         self._failure: BaseException | None = None
 
     async def start(self) -> list[str]:
-        """Take up every unfinished execution where its journal ends; returns their ids."""
+        """Take up every unfinished execution where its journal ends; returns their ids.
+
+        Those that were put out of memory stay there until their time comes or something happens to them.
+        """
         self.clock.not_before(self._last_recorded_at())
+        passive = self._projections.passive()
+        for one in passive:
+            self._keep_out(one)
+        waiting = {one.execution_id for one in passive}
         resumed = [
-            execution_id for execution_id in self._projections.unfinished() if self._load(execution_id)
+            execution_id
+            for execution_id in self._projections.unfinished()
+            if execution_id in waiting or self._load(execution_id)
         ]
-        for execution_id in resumed:
-            live = self._live.get(execution_id)
-            if live is not None:
-                live.obey(live.machine.outstanding)
+        for live in self._live:
+            live.obey(live.machine.outstanding)
         return resumed
 
     async def close(self) -> None:
         """Stop everything that runs; the journal keeps what is needed to go on."""
         self._closing = True
+        self._idling.stop()
+        self._alarms.stop()
         await self._pump.stop()
         for live in self._live:
             live.stop()
@@ -106,7 +111,7 @@ class LocalRuntime:
 
     async def deliver(self, execution_id: str, event: Event) -> None:
         """Hand an event from outside to a running execution; returns when it is durable."""
-        live = self._live.get(execution_id)
+        live = self._awake(execution_id)
         if live is None:
             raise self._absent(execution_id)
         if isinstance(event, SignalReceived):
@@ -119,7 +124,7 @@ class LocalRuntime:
 
     async def offer(self, execution_id: str, signal: SignalReceived) -> bool:
         """Hand over a signal where a step waits for one like it; tells whether one did."""
-        live = self._live.get(execution_id)
+        live = self._awake(execution_id)
         return live is not None and await live.receive(signal, keep=False)
 
     async def rest(self, execution_id: str) -> None:
@@ -166,11 +171,13 @@ class LocalRuntime:
             self._take_up(live, command)
             return
         if live.machine.state.ending is not None:
-            live.note(_never_begun(command, self.clock.now_ms()))
+            live.note(never_begun(command, self.clock.now_ms()))
             return
         try:
-            definition = self._definition_of(command)
-            started = self._child_started(live, command, definition)
+            definition = self._definitions.of_child(command)
+            started = child_started(
+                live.machine.state, command, definition, self._dispatcher.registry, self.clock.now_ms()
+            )
         except DirigentError as error:
             step = live.machine.state.steps[command.step]
             failure = failure_of(error)
@@ -190,22 +197,13 @@ class LocalRuntime:
     async def _begin(self, definition: Definition, started: ExecutionStarted) -> None:
         if self.journal.head(started.execution_id):
             raise Conflict(f"There is an execution {started.execution_id!r} already.")
-        self._store(definition)
-        machine = Machine(self._graph(started.definition, definition))
+        self._definitions.store(definition)
+        machine = Machine(self._definitions.graph(started.definition, definition))
         live = LiveExecution(started.execution_id, machine, self)
         self._live.add(live)
         passport = started.passport
         self._dispatcher.budgets.open(passport.root or started.execution_id, passport.budget)
         await live.record(started)
-
-    def _store(self, definition: Definition) -> None:
-        """Hand in a definition that is not there yet; it is durable before what is appended after it."""
-        stream = definition.content_hash
-        if self.journal.head(stream) == 0:
-            stored = DefinitionStored(
-                at=self.clock.now_ms(), content_hash=stream, definition=definition_to_dict(definition)
-            )
-            _ = self.journal.append(stream, 0, [stored])
 
     def _last_recorded_at(self) -> int:
         """The time that the journal ends with; among its last events one may have waited to be handed in."""
@@ -215,88 +213,98 @@ class LocalRuntime:
             return 0
         return max((recorded.event.at for recorded in last), default=0)
 
-    def _load(self, execution_id: str) -> bool:
+    def _awake(self, execution_id: str) -> LiveExecution | None:
+        """An execution in memory, fetched where it was put out; None where there is none or it is damaged."""
+        member = self._live.get(execution_id)
+        if isinstance(member, Passive):
+            member = self._load(execution_id, again=True)
+            if member is not None:
+                member.obey(member.machine.outstanding)
+        return member
+
+    def _load(self, execution_id: str, *, again: bool = False) -> LiveExecution | None:
+        """Fold the stream of an execution; `again` where its account was kept while it was out of memory."""
         try:
-            events = self.journal.read(execution_id)
-            started = events[0]
-            assert isinstance(started, ExecutionStarted), "every execution starts with its start"
-            machine = Machine(self._graph(started.definition))
-            for event in events:
-                machine.apply(event)
+            started, machine, _ = self._replayed(execution_id)
         except (JournalDamaged, NotFound) as error:
             self.damaged[execution_id] = str(error)
+            self._live.remove(execution_id)
             log.error("execution.damaged", execution=execution_id, reason=str(error))
-            return False
-        self._live.add(LiveExecution(execution_id, machine, self))
+            return None
+        live = LiveExecution(execution_id, machine, self)
+        self._live.add(live)
         root = started.passport.root or execution_id
         self._dispatcher.budgets.open(root, started.passport.budget)
-        self._dispatcher.budgets.restore(root, machine.state.spent)
-        return True
+        if not again:
+            self._dispatcher.budgets.restore(root, machine.state.spent)
+        return live
 
-    def _graph(self, content_hash: str, definition: Definition | None = None) -> Graph:
-        graph = self._graphs.get(content_hash)
-        if graph is None:
-            stored: Definition = definition or self._stored(content_hash)
-            graph = self._graphs[content_hash] = build_graph(stored)
-        return graph
+    def _replayed(self, execution_id: str) -> tuple[ExecutionStarted, Machine, Event]:
+        events = self.journal.read(execution_id)
+        started, last = events[0], events[-1]
+        assert isinstance(started, ExecutionStarted), "every execution starts with its start"
+        machine = Machine(self._definitions.graph(started.definition))
+        for event in events:
+            machine.apply(event)
+        return started, machine, last
 
-    def _stored(self, content_hash: str) -> Definition:
-        data = self._projections.definition(content_hash)
-        if data is None:
-            raise NotFound(f"The definition {content_hash[:12]} is not stored.", code="definition_not_found")
-        return stored_definition(data)
+    def _keep_out(self, passive: Passive) -> None:
+        self._live.add(passive)
+        self._alarms.set(passive)
+        if passive.budget is not None or passive.spent:
+            root = root_of(passive.execution_id)
+            self._dispatcher.budgets.open(root, passive.budget)
+            self._dispatcher.budgets.restore(root, passive.spent)
 
-    def _definition_of(self, command: StartChild) -> Definition:
-        if command.definition is not None:
-            return definition_from(command.definition)
-        return self._library(command.workflow)
+    def _put_out(self, live: LiveExecution) -> None:
+        """Let an execution that only waits out of memory, unless it is to go on soon."""
+        commands = live.machine.state.outstanding.values()
+        if not all(isinstance(command, StartTimer | StartChild | AwaitSignal) for command in commands):
+            return
+        now = self.clock.now_ms()
+        until = min((command.due for command in commands if isinstance(command, StartTimer)), default=0)
+        passport = live.machine.state.passport
+        assert passport is not None, "an execution starts with ExecutionStarted"
+        if not 0 < until < now + SOON_MS:
+            live.note(
+                ExecutionPassivated(
+                    at=now,
+                    until=until,
+                    moving=_pending(live),
+                    budget=passport.budget,
+                    spent=live.machine.state.spent,
+                )
+            )
 
-    def _child_started(
-        self, live: LiveExecution, command: StartChild, definition: Definition
-    ) -> ExecutionStarted:
-        state = live.machine.state
-        assert state.passport is not None, "an execution starts with ExecutionStarted"
-        passport = state.passport
-        envelope = self._envelope(definition) if command.definition is not None else passport.plan
-        return ExecutionStarted(
-            at=self.clock.now_ms(),
-            execution_id=command.child,
-            workflow=definition.name,
-            definition=definition.content_hash,
-            input=check_input(definition, command.input),
-            passport=Passport(
-                tenant=passport.tenant,
-                actor=passport.actor,
-                autonomy=passport.autonomy,
-                plan=_narrower(passport.plan, envelope),
-                root=passport.root or live.execution_id,
-                depth=passport.depth + 1,
-                correlation=passport.correlation,
-                cause=passport.cause,
-                cause_depth=passport.cause_depth,
-            ),
-            trigger="parent",
-            parent=live.execution_id,
-            parent_step=command.step,
+    def _let_out(self, live: LiveExecution, event: ExecutionPassivated) -> None:
+        """That an execution only waits is on stable storage; it goes, if it still does."""
+        if live.busy or self._closing:
+            return
+        live.stop()
+        passive = Passive(
+            execution_id=live.execution_id,
+            until=event.until,
+            moving=event.moving,
+            budget=event.budget,
+            spent=event.spent,
         )
+        self._live.add(passive)
+        self._alarms.set(passive)
+        root = root_of(live.execution_id)
+        if event.budget is None and root == live.execution_id:
+            self._dispatcher.budgets.let_go(root)
 
-    def _envelope(self, definition: Definition) -> tuple[str, ...]:
-        """What a plan may call: the actions of its own steps, by the agents' keys."""
-        agent_of = self._dispatcher.registry.agent
-        pairs = [pair for step in definition.every_step() for pair in step.actions]
-        return tuple(sorted({f"{agent_of(agent).key}.{action}" for agent, action in pairs}))
+    def _wake(self, execution_id: str, due: int) -> None:
+        member = self._live.get(execution_id)
+        if isinstance(member, Passive) and member.until == due:
+            self._awake(execution_id)
 
     def _take_up(self, live: LiveExecution, command: StartChild) -> None:
         """The child was started before: it is live, or it has ended and its end is told now."""
         if self._live.get(command.child) is not None or command.child in self.damaged:
             return
-        events = self.journal.read(command.child)
-        started, last = events[0], events[-1]
-        assert isinstance(started, ExecutionStarted), "every execution starts with its start"
-        machine = Machine(self._graph(started.definition))
-        for event in events:
-            machine.apply(event)
-        live.note(_child_ended(machine, last, self.clock.now_ms()))
+        _, machine, last = self._replayed(command.child)
+        live.note(child_ended(machine, last, self.clock.now_ms()))
 
     def _durable(
         self, handed_in: list[tuple[LiveExecution, Sequence[Event]]], done: asyncio.Future[None]
@@ -311,15 +319,22 @@ class LocalRuntime:
 
     def _came_to_rest(self, live: LiveExecution) -> None:
         """Wake those who wait for the family, where there may be something to see."""
-        if not live.busy:
-            self._live.touch(live.execution_id)
+        if live.busy:
+            return
+        self._live.touch(live.execution_id)
+        if not (live.machine.state.ended or self._closing):
+            self._idling.rests(live)
 
     def _settled(self, live: LiveExecution, events: Sequence[Event]) -> None:
         if self._observers:
             for event in events:
                 self._tell(live.execution_id, event)
-        if isinstance(events[-1], TERMINAL):
-            self._ended(live, events[-1])
+        last = events[-1]
+        if isinstance(last, TERMINAL):
+            self._ended(live, last)
+        elif type(last) is ExecutionPassivated:
+            self._let_out(live, last)
+            return
         self._came_to_rest(live)
 
     def _tell(self, execution_id: str, event: Event) -> None:
@@ -336,12 +351,15 @@ class LocalRuntime:
         if not state.parent:
             self._dispatcher.budgets.close(live.execution_id)
             return
-        parent = self._live.get(state.parent)
-        if parent is not None and not self._closing and not parent.machine.state.ended:
-            parent.note(_child_ended(live.machine, last, self.clock.now_ms()))
+        parent = None if self._closing else self._awake(state.parent)
+        if parent is not None and not parent.machine.state.ended:
+            parent.note(child_ended(live.machine, last, self.clock.now_ms()))
 
     def _tell_children(self, parent: LiveExecution, event: Event) -> None:
-        for live in self._live.below(parent.execution_id):
+        for member in self._live.below(parent.execution_id):
+            live = self._awake(member.execution_id)
+            if live is None:
+                continue
             state = live.machine.state
             repeated = state.paused is isinstance(event, ExecutionPaused) and not isinstance(
                 event, CancelRequested
@@ -350,7 +368,7 @@ class LocalRuntime:
                 live.note(event)
 
     def _moves(self, execution_id: str) -> bool:
-        return any(live.busy or _pending(live) for live in self._live.below(execution_id))
+        return any(map(_moves, self._live.below(execution_id)))
 
     def _absent(self, execution_id: str) -> DirigentError:
         if execution_id in self.damaged:
@@ -361,35 +379,16 @@ class LocalRuntime:
         return Conflict(f"The execution {execution_id!r} has ended ({row.status}).")
 
 
+def _moves(member: LiveExecution | Passive) -> bool:
+    return member.moving if isinstance(member, Passive) else member.busy or _pending(member)
+
+
 def _pending(live: LiveExecution) -> bool:
     """Whether something other than a person, a signal or a child is waited for."""
     return any(
         not (name.startswith(PATIENT) or isinstance(command, StartChild | AwaitSignal))
         for name, command in live.machine.state.outstanding.items()
     )
-
-
-def _child_ended(machine: Machine, last: Event, now_ms: int) -> ChildEnded:
-    state = machine.state
-    error = last.error if isinstance(last, ExecutionFailed) else None
-    assert isinstance(last, ExecutionCompleted | ExecutionFailed | ExecutionCancelled), "a stream ends once"
-    return ChildEnded(
-        at=now_ms,
-        step=state.parent_step,
-        child=state.execution_id,
-        status=state.status,
-        output=state.output,
-        error=error,
-        spent=state.spent,
-    )
-
-
-def _never_begun(command: StartChild, now_ms: int) -> ChildEnded:
-    return ChildEnded(at=now_ms, step=command.step, child=command.child, status="cancelled")
-
-
-def _narrower(outer: tuple[str, ...], inner: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in inner if name in outer) if outer else inner
 
 
 def _request(live: LiveExecution, command: InvokeAction) -> Request:

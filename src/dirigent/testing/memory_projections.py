@@ -17,6 +17,7 @@ from dirigent.domain.event import (
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
+    ExecutionPassivated,
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
@@ -24,7 +25,7 @@ from dirigent.domain.event import (
     WaitEnded,
 )
 from dirigent.domain.patterns import matches
-from dirigent.ports import ApprovalRow, ExecutionRow, Recorded, Waiting
+from dirigent.ports import ApprovalRow, ExecutionRow, Passive, Recorded, Waiting
 
 _with = msgspec.structs.replace
 
@@ -35,6 +36,7 @@ class MemoryProjections:
     def __init__(self, recorded: Iterable[Recorded] = ()) -> None:
         self._executions: dict[str, ExecutionRow] = {}
         self._unfinished: dict[str, None] = {}
+        self._passive: dict[str, Passive] = {}
         self._approvals: dict[str, ApprovalRow] = {}
         self._open: dict[str, set[str]] = {}
         self._waiting: dict[tuple[str, str], Waiting] = {}
@@ -44,6 +46,10 @@ class MemoryProjections:
 
     def take(self, recorded: Recorded) -> None:
         """Fold one event; each is to be handed in once, in the order of positions."""
+        if isinstance(recorded.event, ExecutionPassivated):
+            self._passivated(recorded.stream, recorded.event)
+        else:
+            self._passive.pop(recorded.stream, None)
         fold = _FOLDS.get(type(recorded.event))
         if fold is not None:
             fold(self, recorded.stream, recorded.event)
@@ -74,6 +80,10 @@ class MemoryProjections:
     def unfinished(self) -> list[str]:
         """Ids of the executions that have started and not ended, oldest first."""
         return list(self._unfinished)
+
+    def passive(self) -> list[Passive]:
+        """Those of the unfinished that were put out of memory and that nothing has happened to since."""
+        return list(self._passive.values())
 
     def approvals(
         self, tenant: str | None = None, *, state: str | None = "open", execution: str | None = None
@@ -175,6 +185,17 @@ class MemoryProjections:
             expires_at=event.expires_at,
             state="open",
         )
+
+    def _passivated(self, stream: str, event: ExecutionPassivated) -> None:
+        self._passive.pop(stream, None)
+        if stream in self._unfinished:
+            self._passive[stream] = Passive(
+                execution_id=stream,
+                until=event.until,
+                moving=event.moving,
+                budget=event.budget,
+                spent=event.spent,
+            )
 
     def _decide(self, stream: str, event: ApprovalDecided) -> None:
         waiting = self._open.get(stream, set())

@@ -11,7 +11,7 @@ import apsw
 from dirigent.storage.sqlite.database import PROJECTIONS_SQL
 from dirigent.storage.sqlite.folding import fold, occurrences
 
-TABLES = ("executions", "approvals", "waiting", "domain_events", "firings")
+TABLES = ("executions", "approvals", "waiting", "passive", "domain_events", "firings")
 FINDINGS_MAX = 100
 
 

@@ -21,6 +21,7 @@ from dirigent.domain.event import (
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
+    ExecutionPassivated,
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
@@ -140,6 +141,11 @@ def _resumed(connection: apsw.Connection, position: int, stream: str, event: Exe
     connection.execute(FOLDS["execution_resumed"], (stream,))
 
 
+def _passivated(connection: apsw.Connection, position: int, stream: str, event: ExecutionPassivated) -> None:
+    values = (position, stream, event.until, event.moving, event.budget, event.spent)
+    connection.execute(FOLDS["execution_passivated"], values)
+
+
 def _cancel_requested(connection: apsw.Connection, _: int, stream: str, event: CancelRequested) -> None:
     connection.execute(FOLDS["cancel_requested"], (stream,))
     connection.execute(FOLDS["close_approvals"], (event.at, stream))
@@ -164,6 +170,7 @@ def _end(connection: apsw.Connection, stream: str, status: str, at: int) -> None
     connection.execute(FOLDS["execution_ended"], (status, at, stream))
     connection.execute(FOLDS["close_approvals"], (at, stream))
     connection.execute(FOLDS["waits_ended"], (stream,))
+    connection.execute(FOLDS["no_longer_passive"], (stream,))
 
 
 def _requested(connection: apsw.Connection, position: int, stream: str, event: ApprovalRequested) -> None:
@@ -214,6 +221,7 @@ _REQUEST = (
 
 PROJECTED: dict[type[Event], Callable[[apsw.Connection, int, str, Any], None]] = {
     ExecutionStarted: _started,
+    ExecutionPassivated: _passivated,
     ExecutionPaused: _paused,
     ExecutionResumed: _resumed,
     CancelRequested: _cancel_requested,

@@ -14,7 +14,7 @@ import msgspec
 from dirigent.domain.errors import StorageFailure
 from dirigent.domain.event import DefinitionStored
 from dirigent.domain.patterns import matches
-from dirigent.ports import ApprovalRow, ExecutionRow, Waiting
+from dirigent.ports import ApprovalRow, ExecutionRow, Passive, Waiting
 from dirigent.storage.sqlite.database import DATABASE, PROJECTIONS_SQL, SQL, connect_reader, connect_writer
 from dirigent.storage.sqlite.failures import storage_errors
 from dirigent.storage.sqlite.folding import refold
@@ -68,6 +68,13 @@ class SqliteProjections:
     def unfinished(self) -> list[str]:
         """Ids of the executions that have started and not ended, oldest first."""
         return [execution_id for (execution_id,) in self._rows(PROJECTIONS_SQL["unfinished"], {})]
+
+    def passive(self) -> list[Passive]:
+        """Those of the unfinished that were put out of memory and that nothing has happened to since."""
+        return [
+            Passive(execution_id=name, until=until, moving=bool(moving), budget=budget, spent=spent)
+            for name, until, moving, budget, spent in self._rows(PROJECTIONS_SQL["passive"], {})
+        ]
 
     def approvals(
         self, tenant: str | None = None, *, state: str | None = "open", execution: str | None = None

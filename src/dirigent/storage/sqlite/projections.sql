@@ -41,6 +41,16 @@ CREATE TABLE approvals (
 CREATE INDEX approvals_by_execution ON approvals (execution_id);
 CREATE INDEX approvals_open ON approvals (execution_id) WHERE state = 'open';
 
+-- It holds while no later event is at the head of the stream.
+CREATE TABLE passive (
+    position     INTEGER NOT NULL,
+    execution_id TEXT PRIMARY KEY,
+    until        INTEGER NOT NULL,
+    moving       INTEGER NOT NULL,
+    budget       REAL,
+    spent        REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE waiting (
     position     INTEGER PRIMARY KEY,
     execution_id TEXT NOT NULL,
@@ -98,6 +108,7 @@ SELECT * FROM firings NOT INDEXED ORDER BY position
 
 -- name: drop
 DROP TABLE IF EXISTS executions;
+DROP TABLE IF EXISTS passive;
 DROP TABLE IF EXISTS approvals;
 DROP TABLE IF EXISTS waiting;
 DROP TABLE IF EXISTS domain_events;
@@ -202,6 +213,21 @@ ended_at IS NULL
 
 -- name: all
 TRUE
+
+-- name: passive
+SELECT p.execution_id, p.until, p.moving, p.budget, p.spent
+FROM passive p JOIN streams s ON s.name = p.execution_id AND s.last = p.position
+ORDER BY p.position
+
+-- name: every_row_of_passive
+SELECT * FROM passive ORDER BY execution_id
+
+-- name: execution_passivated
+INSERT OR REPLACE INTO passive (position, execution_id, until, moving, budget, spent)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM executions WHERE execution_id = ?2 AND ended_at IS NULL)
+
+-- name: no_longer_passive
+DELETE FROM passive WHERE execution_id = ?
 
 -- name: unfinished
 SELECT execution_id FROM executions WHERE ended_at IS NULL ORDER BY position

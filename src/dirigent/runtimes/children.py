@@ -1,0 +1,83 @@
+"""What an execution and the one that started it tell each other."""
+
+from __future__ import annotations
+
+from dirigent.domain.command import StartChild
+from dirigent.domain.event import (
+    ChildEnded,
+    Event,
+    ExecutionCancelled,
+    ExecutionCompleted,
+    ExecutionFailed,
+    ExecutionStarted,
+    Passport,
+)
+from dirigent.domain.workflow import Definition
+from dirigent.execution.registry import Registry
+from dirigent.interpreter.inputs import check_input
+from dirigent.interpreter.machine import Machine
+from dirigent.interpreter.state import State
+
+
+def child_started(
+    parent: State, command: StartChild, definition: Definition, registry: Registry, now_ms: int
+) -> ExecutionStarted:
+    """The start of an execution for a step; it may do no more than the one that starts it.
+
+    Raises `InvalidInput` where the input does not fit the definition.
+    """
+    assert parent.passport is not None, "an execution starts with ExecutionStarted"
+    passport = parent.passport
+    envelope = _envelope(definition, registry) if command.definition is not None else passport.plan
+    return ExecutionStarted(
+        at=now_ms,
+        execution_id=command.child,
+        workflow=definition.name,
+        definition=definition.content_hash,
+        input=check_input(definition, command.input),
+        passport=Passport(
+            tenant=passport.tenant,
+            actor=passport.actor,
+            autonomy=passport.autonomy,
+            plan=_narrower(passport.plan, envelope),
+            root=passport.root or parent.execution_id,
+            depth=passport.depth + 1,
+            correlation=passport.correlation,
+            cause=passport.cause,
+            cause_depth=passport.cause_depth,
+        ),
+        trigger="parent",
+        parent=parent.execution_id,
+        parent_step=command.step,
+    )
+
+
+def child_ended(machine: Machine, last: Event, now_ms: int) -> ChildEnded:
+    """What an execution that has ended tells the one that started it."""
+    state = machine.state
+    error = last.error if isinstance(last, ExecutionFailed) else None
+    assert isinstance(last, ExecutionCompleted | ExecutionFailed | ExecutionCancelled), "a stream ends once"
+    return ChildEnded(
+        at=now_ms,
+        step=state.parent_step,
+        child=state.execution_id,
+        status=state.status,
+        output=state.output,
+        error=error,
+        spent=state.spent,
+    )
+
+
+def never_begun(command: StartChild, now_ms: int) -> ChildEnded:
+    """What is told where an execution was not to begin any more."""
+    return ChildEnded(at=now_ms, step=command.step, child=command.child, status="cancelled")
+
+
+def _envelope(definition: Definition, registry: Registry) -> tuple[str, ...]:
+    """What a plan may call: the actions of its own steps, by the agents' keys."""
+    pairs = [pair for step in definition.every_step() for pair in step.actions]
+    return tuple(sorted({f"{registry.agent(agent).key}.{action}" for agent, action in pairs}))
+
+
+def _narrower(outer: tuple[str, ...], inner: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in inner if name in outer) if outer else inner
