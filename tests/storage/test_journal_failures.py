@@ -260,7 +260,7 @@ async def test_a_waiting_closer_hears_of_nothing_but_gets_the_folder_back(tmp_pa
     """After a failure closing works, and releases everything."""
 
     def tiny(connection: apsw.Connection) -> None:
-        connection.execute("PRAGMA max_page_count = 25")
+        connection.execute("PRAGMA max_page_count = 40")
 
     with connections_made_with(tiny):
         journal = SqliteJournal.open(tmp_path)
