@@ -222,12 +222,28 @@ class Engine:
         await self.runtime.deliver(execution_id, ExecutionResumed(at=self._clock.now_ms(), actor=actor))
 
     async def resolve(
-        self, execution_id: str, step: str, *, happened: bool, actor: str, output: Any = None
+        self,
+        execution_id: str,
+        step: str,
+        *,
+        happened: bool,
+        actor: str,
+        output: Any = None,
+        attempt: int | None = None,
     ) -> None:
-        """Say what became of an effect whose outcome nobody knew."""
+        """Say what became of an effect whose outcome nobody knew.
+
+        With `attempt` the word holds for that attempt only, so that saying it again, when another attempt
+        has lost its outcome meanwhile, raises `Conflict` and decides nothing.
+        """
         found = self.read(execution_id).steps.get(step)
         if found is None or found.status != "outcome_unknown":
             raise InvalidInput(f"The step {step!r} does not wait for its outcome.", field="step")
+        if attempt is not None and attempt != found.attempts:
+            raise Conflict(
+                f"Attempt {attempt} of {step!r} is settled; attempt {found.attempts} waits for its outcome.",
+                fix="Look again, then say what became of that one.",
+            )
         await self.runtime.deliver(
             execution_id,
             StepOutcomeResolved(
@@ -317,8 +333,14 @@ class Engine:
         return row
 
     async def _decide(self, row: ApprovalRow, decision: str, actor: str, comment: str) -> ApprovalRow:
+        now = self._clock.now_ms()
+        if now > row.expires_at:
+            raise Conflict(
+                f"The time to decide about {row.approval_id!r} has passed.",
+                fix="The step ends as expired; start it anew if it is still wanted.",
+            )
         event = ApprovalDecided(
-            at=self._clock.now_ms(),
+            at=now,
             step=row.step,
             approval_id=row.approval_id,
             decision=decision,
