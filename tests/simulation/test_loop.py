@@ -112,6 +112,8 @@ def test_what_is_raised_unheard_is_kept() -> None:
     kept: list[asyncio.Task[None]] = []
     loop.run_until_complete(work())
     loop.hear()
+    assert len(loop.raised) == 1
+    loop.hear()
     assert [told.partition(":")[0] for told in loop.raised] == [
         "ZeroDivisionError",
         "a task failed unheard",

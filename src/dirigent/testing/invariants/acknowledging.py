@@ -57,7 +57,7 @@ def check_answers(history: History, client: Sequence[Entry], findings: Findings)
     _decisions(history, findings)
     _shown(history, client, findings)
     _told(history, client, findings)
-    _after_failure(client, acknowledged, findings)
+    _after_failure(history, client, acknowledged, findings)
 
 
 def _starts(history: History, acknowledged: Iterable[Answered], findings: Findings) -> None:
@@ -171,12 +171,26 @@ def _last_session(client: Sequence[Entry]) -> str:
     return ends[-1].session if ends and ends[-1].how == "closed" else ""
 
 
-def _after_failure(client: Iterable[Entry], acknowledged: Iterable[Answered], findings: Findings) -> None:
-    failed = {entry.session: entry.order for entry in client if isinstance(entry, StorageFailed)}
+def _after_failure(
+    history: History, client: Iterable[Entry], acknowledged: Iterable[Answered], findings: Findings
+) -> None:
+    failed = {entry.session: entry for entry in client if isinstance(entry, StorageFailed)}
     findings.met("S28", len(failed))
     for answer in acknowledged:
         since = failed.get(answer.session)
-        given = answer.order if answer.given is None else answer.given
-        if since is not None and given > since:
-            text = f"{answer.request} was acknowledged after the storage failed"
+        if since is None or answer.asked <= since.order:
+            continue
+        if since.durable is None or _written_at(history, answer) > since.durable:
+            text = f"{answer.request} was asked and acknowledged after the storage failed"
             findings.broken("S28", text, answer.execution)
+
+
+def _written_at(history: History, answer: Answered) -> int:
+    """The position of what was acknowledged; beyond the end where it is not there."""
+    stream = history.executions.get(answer.execution)
+    for recorded in stream.recorded if stream is not None else ():
+        if answer.request == "start" or _answers(
+            recorded.event, answer.request, answer.subject, answer.actor
+        ):
+            return recorded.position
+    return len(history.journal) + 1

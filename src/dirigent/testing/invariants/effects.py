@@ -69,13 +69,15 @@ def check_effects(
 
 
 def _announced(called: Called, intents: _Intents, findings: Findings) -> None:
+    if (
+        called.effect not in ANNOUNCED
+    ):  # what only computes or reads may run ahead of its verdict's durability
+        return
     started = intents.started.get((called.execution, called.step), [])
     findings.met("S17")
     if not any(_verdict(recorded) != "deny" for recorded in started):
         text = f"{called.agent}.{called.action} was called for {called.step!r} without a verdict"
         findings.broken("S17", text, called.execution)
-        return
-    if called.effect not in ANNOUNCED:
         return
     findings.met("S10")
     if not any(_announces(recorded, called) for recorded in started):

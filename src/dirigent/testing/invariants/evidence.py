@@ -38,9 +38,13 @@ class Ended(Entry, frozen=True, kw_only=True, tag=True):
 
 
 class StorageFailed(Entry, frozen=True, kw_only=True, tag=True):
-    """The store refused a write in this session; nothing may be acknowledged any more."""
+    """The store refused a write in this session; nothing that was not durable is acknowledged any more.
+
+    `durable` is the journal's last durable position at that moment, where it is known.
+    """
 
     session: str
+    durable: int | None = None
 
 
 class Answered(Entry, frozen=True, kw_only=True, tag=True):

@@ -18,6 +18,7 @@ from dirigent.testing.simulation.scheduler import TURN_S, Due, Scheduler
 
 T = TypeVar("T")
 BLOCKING_S = 0.001
+HEARING_TURNS = 50
 
 
 class _Future(asyncio.Future[Any]):
@@ -56,6 +57,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._scheduler = scheduler
         self._ready: deque[_Soon] = deque()
         self._tasks: list[_Task] = []
+        self._unheard: set[int] = set()
+        self._turns = 0
         self._numbers = 0
         self._killed = False
 
@@ -73,6 +76,9 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         """Run everything that is ready now; what that makes ready runs in the next turn."""
         ready = self._ready
         self._scheduler.now += TURN_S
+        self._turns += 1
+        if self._turns % HEARING_TURNS == 0:
+            self.hear()
         events._set_running_loop(self)
         try:
             for _ in range(len(ready)):
@@ -100,7 +106,6 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def kill(self) -> None:
         """End the process at once; nothing that was under way is seen again."""
-        self.hear()
         self._killed = True
         for task in self._tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is meant to be gone
@@ -109,11 +114,14 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._ready.clear()
 
     def hear(self) -> None:
-        """Take note of the tasks that failed and that nobody has asked about."""
-        for task in self._tasks:
-            if task.done() and task._log_traceback:
-                error = task.exception()
-                self.raised.append(f"a task failed unheard: {type(error).__name__}: {error}")
+        """Note the tasks that had failed when this was last asked, and that nobody has heard of since."""
+        running = [task for task in self._tasks if not task.done() or task._log_traceback]
+        unheard = {hash(task): task for task in running if task.done()}
+        for number in sorted(unheard.keys() & self._unheard):
+            error = unheard[number].exception()
+            self.raised.append(f"a task failed unheard: {type(error).__name__}: {error}")
+        self._unheard = {number for number, task in unheard.items() if task._log_traceback}
+        self._tasks = running
 
     def time(self) -> float:
         """Simulated seconds."""
