@@ -6,6 +6,9 @@ from typing import Any
 
 import msgspec
 
+from dirigent.domain.errors import InvalidInput
+
+TOPIC_PREFIX = "runs."
 PRIORITY = 5
 PRIORITY_MAX = 9
 ATTEMPTS = 3
@@ -68,3 +71,56 @@ class TopicCounts(msgspec.Struct, frozen=True, kw_only=True):
     def open(self) -> int:
         """Those that are still to be done; what a queue's limit counts."""
         return self.ready + self.delayed + self.held
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a job came to be: what triggered it, when that came in and when its flow was found (ms, UTC)."""
+
+    source: str = "api"
+    received_at: int = 0
+    resolved_at: int = 0
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """The order to run a flow once, as it travels in a queue. `enqueued_at` is a moment in ISO 8601, UTC.
+
+    `allow_delivery` says whether anything of this run may leave at all; it can only narrow what the
+    house allows.
+    """
+
+    job_id: str
+    topic: str
+    run_id: str
+    flow: str
+    payload: dict[str, Any] = {}
+    attempts: int = 0
+    max_attempts: int = ATTEMPTS
+    priority: int = PRIORITY
+    tenant_id: str = "default"
+    correlation_id: str = ""
+    allow_delivery: bool = False
+    enqueued_at: str = ""
+    trace: Arrival = Arrival()
+
+    @classmethod
+    def of(cls, queued: QueuedJob) -> Job:
+        """The order in a queued job, standing as the queue says; raises `InvalidInput` where it is none."""
+        standing = {"job_id": queued.job_id, "topic": queued.topic, "attempts": queued.attempts}
+        try:
+            return msgspec.convert({**queued.message, **standing}, cls)
+        except msgspec.ValidationError as error:
+            raise InvalidInput(
+                f"The message of {queued.job_id!r} is no order to run a flow: {error}.",
+                fix="Hand it in with CampaignManager.ingest_event.",
+                field="message",
+            ) from error
+
+    def as_message(self) -> dict[str, Any]:
+        """The plain form, with everything that is known."""
+        message: dict[str, Any] = msgspec.to_builtins(self)
+        return message
+
+
+def topic_of(flow: str) -> str:
+    """The topic on which a flow's jobs lie."""
+    return TOPIC_PREFIX + flow

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from dirigent.domain.errors import InvalidInput
+from dirigent.execution import threads
 from dirigent.observability.run_trace import noting_run
 
 CALLS_AT_ONCE = 64
@@ -99,7 +100,7 @@ class Capacity:
 async def _called(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if inspect.iscoroutinefunction(func):
         return await func(*args, **kwargs)
-    result = await asyncio.to_thread(func, *args, **kwargs)
+    result = await threads.call(func, *args, **kwargs)
     return await result if inspect.isawaitable(result) else result
 
 

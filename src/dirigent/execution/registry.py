@@ -7,7 +7,7 @@ import functools
 import inspect
 import sys
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
@@ -16,9 +16,12 @@ from pydantic_core import ErrorDetails
 from dirigent.domain.agent import ActionSpec, AgentSpec, Effect
 from dirigent.domain.canonical import storable
 from dirigent.domain.errors import InvalidInput, NotFound
+from dirigent.execution.flows import Flows
+from dirigent.execution.tools import Tool, matching_tools
 from dirigent.interpreter.inputs import Misfit
 from dirigent.interpreter.lint import ActionFacts
 from dirigent.interpreter.problems import shown, written_path
+from dirigent.ports.queueing import Orchestrator
 from dirigent.security.admission import AGENT_ATTRIBUTE
 
 CONTEXT_PARAMETER = "ctx"
@@ -123,12 +126,13 @@ class Action:
 
 
 class Registry:
-    """Agents by key and alias. An alias or key can be taken once."""
+    """Agents by key and alias, their actions as tools, and flows by name. A name can be taken once."""
 
     def __init__(self, agents: Iterable[type[Any] | object] = ()) -> None:
         self._agents: dict[str, AgentSpec] = {}
         self._names: dict[str, str] = {}
         self._actions: dict[tuple[str, str], Action] = {}
+        self.flows = Flows()
         for item in agents:
             self.register(item)
 
@@ -169,6 +173,18 @@ class Registry:
                 field="action",
             )
         return found
+
+    def register_flow(self, name: str, flow: Orchestrator | Callable[[Mapping[str, Any]], Any]) -> None:
+        """Take in a flow: an object with `run(payload)`, or a function of the payload."""
+        self.flows.register(name, flow)
+
+    def resolve(self, flow: str) -> Orchestrator:
+        """What stands behind the name of a flow; raises `NotFound` listing the flows there are."""
+        return self.flows.resolve(flow)
+
+    def find(self, word: str) -> list[Tool]:
+        """The actions that have a word in their name, description or agent's name, as tools."""
+        return matching_tools(self.specs(), word)
 
     def specs(self) -> list[AgentSpec]:
         """All agents by key."""

@@ -75,6 +75,7 @@ class RunTrace:
         self._events: list[AnyEvent] = []
         self._children: dict[str, tuple[AnyEvent, ...]] = {}
         self._first_node = self._last_node = 0
+        self._journalled: int | None = None
 
     def passed(self, n: int, at: int | None = None, **facts: Any) -> None:
         """A stage was passed, now or then."""
@@ -123,6 +124,11 @@ class RunTrace:
         self._events.append(StepStarted(at=events[0].at, step=step, attempt=1))
         self._events.append(ended)
 
+    def journalled(self, nodes: int, at: int) -> None:
+        """The run is an execution in the journal: its events are kept there, and only counted here."""
+        self._first_node, self._last_node = at, self.now_ms()
+        self._journalled = nodes
+
     def record(
         self, status: str, envelope: Envelope | None = None, error: BaseException | None = None
     ) -> RunRecord:
@@ -149,11 +155,21 @@ class RunTrace:
             stages=tuple(sorted(stages, key=lambda stage: stage.n)),
             envelope=plain,
             error="" if error is None else error_told(error),
-            events={self.execution_id: self._stream(status, ended, plain, error), **self._children},
+            events={} if self._journalled is not None else self._streams(status, ended, plain, error),
         )
 
     def _nodes(self) -> int:
-        return sum(isinstance(event, StepStarted) for event in self._events)
+        if self._journalled is not None:
+            return self._journalled
+        children = [event for events in self._children.values() for event in events]
+        return sum(isinstance(event, StepStarted) for event in [*self._events, *children]) - len(
+            self._children
+        )
+
+    def _streams(
+        self, status: str, ended: int, envelope: dict[str, Any] | None, error: BaseException | None
+    ) -> dict[str, tuple[AnyEvent, ...]]:
+        return {self.execution_id: self._stream(status, ended, envelope, error), **self._children}
 
     def _stream(
         self, status: str, ended: int, envelope: dict[str, Any] | None, error: BaseException | None

@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from dirigent.domain.envelope import Envelope
 from dirigent.domain.job import QueuedJob, TopicCounts
+from dirigent.domain.run import RunRecord
 
 
 @runtime_checkable
@@ -101,4 +102,34 @@ class OrchestrationEngineProtocol(Protocol):
 
     async def run_flow(self, flow: Sequence[Any], payload: Mapping[str, Any]) -> Envelope:
         """Hand the payload to the first node, each result to the next, and return the last as envelope."""
+        ...
+
+
+@runtime_checkable
+class Orchestrator(Protocol):
+    """What stands behind the name of a flow."""
+
+    def run(self, payload: Mapping[str, Any]) -> Any:
+        """Carry the flow out and return its envelope, or what has the form of one; may be async."""
+        ...
+
+
+@runtime_checkable
+class AuditStore(Protocol):
+    """Keeps what runs did: their final envelopes and the traces of their nodes."""
+
+    def keep(self, record: RunRecord) -> None:
+        """Put one attempt at a run on record; the same attempt again replaces it."""
+        ...
+
+    def attempts(self, run_id: str) -> list[RunRecord]:
+        """Every attempt at a run, in order; none where the run is not known."""
+        ...
+
+    def runs(self, *, tenant: str = "", flow: str = "", limit: int = 100) -> list[RunRecord]:
+        """The latest attempt at each run, latest run first, without its events."""
+        ...
+
+    def purge(self, older_than: float) -> int:
+        """Forget runs that ended so many seconds ago; returns how many attempts."""
         ...

@@ -31,7 +31,7 @@ DONE_KEPT_MS = 24 * 3600 * 1000
 LAPSED = "The visibility timeout passed without a word from the holder."
 
 # Says how a job stands, not what is to be done: the same order sent twice may differ here.
-_STANDING = ("attempts", "enqueued_at")
+_STANDING = ("attempts", "enqueued_at", "trace")
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,8 +11,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, get_args
 
-import pytest
-
 from dirigent.domain.domain_event import DomainEvent
 from dirigent.domain.errors import Conflict, InvalidInput, StorageFailure
 from dirigent.domain.event import (
@@ -56,6 +54,7 @@ from dirigent.domain.event import (
 )
 from dirigent.domain.policy import Finding, Verdict
 from dirigent.ports import Journal
+from dirigent.testing.frame import pytest
 
 _FAILED = Failure(code="broken", message="It broke.", retryable=True, rules=("r1",))
 

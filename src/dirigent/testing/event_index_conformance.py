@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from dirigent.domain.domain_event import DomainEvent, event_key
 from dirigent.domain.event import EventPublished, StepCompleted
 from dirigent.ports import EventIndex, Journal
+from dirigent.testing.frame import pytest
 
 Pair = tuple[Journal, EventIndex]
 

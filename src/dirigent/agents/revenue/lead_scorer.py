@@ -106,25 +106,30 @@ class LeadScorerAgent:
 
         Weights of sum zero raise `InvalidInput`; negative ones are refused at the border.
         """
-        rule = criteria or ScoringCriteria()
-        given = {
-            "engagement": rule.engagement_weight,
-            "demographic": rule.demographic_weight,
-            "behavior": rule.behavior_weight,
-        }
-        weights = _normalised(given)
-        engagement = lead.score if lead.engagement_score is None else lead.engagement_score
-        values = {
-            "engagement": None if engagement is None else engagement / 100,
-            "demographic": _demographic(lead),
-            "behavior": None if lead.website_visits is None else min(lead.website_visits / VISITS_FULL, 1.0),
-        }
-        components = {name: _component(values[name], weight) for name, weight in weights.items()}
-        unknown = sum(weight for name, weight in weights.items() if values[name] is None)
-        details = sum(not known for known in (lead.role, lead.email, lead.company))
-        confidence = 1 - unknown - DETAIL_CONFIDENCE * details
-        warnings = _warnings(lead, criteria, sum(given.values()))
-        return graded(components, confidence, _reasons(lead, engagement), warnings)
+        return score_of(lead, criteria)
+
+
+def score_of(lead: LeadData, criteria: ScoringCriteria | None = None) -> Score:
+    """The score of a new lead; weights of sum zero raise `InvalidInput`."""
+    rule = criteria or ScoringCriteria()
+    given = {
+        "engagement": rule.engagement_weight,
+        "demographic": rule.demographic_weight,
+        "behavior": rule.behavior_weight,
+    }
+    weights = _normalised(given)
+    engagement = lead.score if lead.engagement_score is None else lead.engagement_score
+    values = {
+        "engagement": None if engagement is None else engagement / 100,
+        "demographic": _demographic(lead),
+        "behavior": None if lead.website_visits is None else min(lead.website_visits / VISITS_FULL, 1.0),
+    }
+    components = {name: _component(values[name], weight) for name, weight in weights.items()}
+    unknown = sum(weight for name, weight in weights.items() if values[name] is None)
+    details = sum(not known for known in (lead.role, lead.email, lead.company))
+    confidence = 1 - unknown - DETAIL_CONFIDENCE * details
+    warnings = _warnings(lead, criteria, sum(given.values()))
+    return graded(components, confidence, _reasons(lead, engagement), warnings)
 
 
 def _normalised(weights: dict[str, float]) -> dict[str, float]:

@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -54,16 +55,18 @@ class Letter:
 
 
 def render_letter(
-    strategy: Strategy, slots: Mapping[str, Slot | Sequence[Slot] | None], words: Mapping[str, str]
+    template: Strategy | Literal["introduction"],
+    slots: Mapping[str, Slot | Sequence[Slot] | None],
+    words: Mapping[str, str],
 ) -> Letter:
-    """Fill a strategy's template with slots, which are facts, and words, which claim nothing.
+    """Fill a template with slots, which are facts, and words, which claim nothing.
 
     A slot that is None selects the variant without it; a name that a template does not find raises,
     so that no letter has a hole.
     """
     filled: list[Slot] = []
     tokens = {name: _tokens(slot, filled) for name, slot in slots.items()}
-    text = _environment().get_template(f"{strategy}.j2").render({**words, **tokens})
+    text = _environment().get_template(f"{template}.j2").render({**words, **tokens})
     subject, _, body = text.partition("\n\n")
     whole = re.sub(r"\n{3,}", "\n\n", body.strip("\n"))
     return Letter(

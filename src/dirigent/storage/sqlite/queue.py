@@ -15,7 +15,6 @@ from typing import Any
 import apsw
 import msgspec
 
-from dirigent.domain.errors import StorageFailure
 from dirigent.domain.job import DEAD, DELAYED, DONE, HELD, READY, JobFailure, QueuedJob, TopicCounts
 from dirigent.ports import Clock
 from dirigent.storage.job_rules import (
@@ -37,9 +36,9 @@ from dirigent.storage.job_rules import (
     visibility_ms,
     with_failure,
 )
-from dirigent.storage.sqlite.database import BUSY_MS_MAX, check_sqlite_version
 from dirigent.storage.sqlite.failures import storage_errors
 from dirigent.storage.sqlite.group_commit import GroupCommit
+from dirigent.storage.sqlite.shared_file import connect_shared, connect_shared_reader
 from dirigent.storage.statements import load_statements
 
 FORMAT = 1
@@ -96,15 +95,12 @@ class SqliteQueue:
     """
 
     def __init__(self, path: Path, clock: Clock, *, limit: int = OPEN_JOBS_MAX) -> None:
-        check_sqlite_version()
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = str(path)
         self._clock = clock
         self._limit = limit
         with storage_errors(self._path):
-            self._group = GroupCommit(path, _writer(path))
-            self._reader = _connection(path)
-            self._reader.pragma("query_only", "on")
+            self._group = GroupCommit(path, connect_shared(path, _SQL["schema"], FORMAT))
+            self._reader = connect_shared_reader(path)
         self._reading = threading.Lock()
 
     @property
@@ -285,33 +281,6 @@ class SqliteQueue:
     def _ask(self, statement: str, values: Any) -> bool:
         with self._reading, storage_errors(self._path):
             return bool(self._reader.execute(_SQL[statement], values).get)
-
-
-def _connection(path: Path) -> apsw.Connection:
-    connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(BUSY_MS_MAX)
-    connection.pragma("trusted_schema", "off")
-    connection.pragma("cell_size_check", "on")
-    return connection
-
-
-def _writer(path: Path) -> apsw.Connection:
-    connection = _connection(path)
-    connection.pragma("journal_mode", "wal")
-    connection.pragma("synchronous", "full")
-    found: Any = connection.pragma("user_version")
-    if found > FORMAT:
-        raise StorageFailure(
-            f"{path} was written by a newer Dirigent (format {found}, not {FORMAT}).",
-            fix="Install the newer version.",
-        )
-    if found < FORMAT:
-        connection.execute("BEGIN IMMEDIATE")
-        with connection:
-            connection.execute(_SQL["schema"])
-            connection.pragma("user_version", FORMAT)
-        connection.execute("COMMIT")
-    return connection
 
 
 def _read(row: Any) -> _Row:
