@@ -15,6 +15,7 @@ def test_the_formula_is_for_ever() -> None:
     place = b"".join(number.to_bytes(8, "big") for number in (7, 3, 2))
     assert link(**PARTS) == sha256(bytes(32) + place + b"{}").digest()
     assert genesis("run-1") == sha256(b"run-1").digest()
+    assert genesis("run-1", b"journal") == sha256(b"journalrun-1").digest()
 
 
 @pytest.mark.parametrize(

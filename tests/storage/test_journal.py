@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from pathlib import Path
+from typing import cast
 
 import apsw
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from dirigent.domain.errors import Conflict, InvalidInput, StorageFailure
 from dirigent.domain.event import ExecutionStarted, Passport
 from dirigent.storage.sqlite import database as database_module
+from dirigent.storage.sqlite.chain import genesis, link
 from dirigent.storage.sqlite.journal import HEADS_MAX, SqliteJournal
 from tests.storage.journals import database, note, opened
 
@@ -172,9 +174,28 @@ async def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     """What a newer Dirigent wrote is not guessed at."""
     await SqliteJournal.open(tmp_path).close()
     with database(tmp_path) as connection:
-        connection.execute("UPDATE meta SET value = 2 WHERE key = 'format'")
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'format'", (database_module.FORMAT + 1,))
     with pytest.raises(StorageFailure, match="newer Dirigent"):
         SqliteJournal.open(tmp_path)
+
+
+async def test_a_journal_of_format_1_reads_and_goes_on(tmp_path: Path) -> None:
+    """Chains that begin with the stream's name alone verify for ever, also what is appended to them now."""
+    await SqliteJournal.open(tmp_path).close()
+    with database(tmp_path) as connection:
+        connection.execute("UPDATE meta SET value = 1 WHERE key = 'format'")
+    for number in range(2):
+        journal = SqliteJournal.open(tmp_path)
+        await journal.append("e", number, [note(number)])
+        await journal.close()
+    with database(tmp_path) as connection:
+        sql = "SELECT stream, body, digest FROM events WHERE position = 1"
+        stream, body, digest = cast("tuple[int, bytes, bytes]", connection.execute(sql).fetchall()[0])
+    assert digest == link(genesis("e"), 1, stream, 1, body)
+    journal = SqliteJournal.open(tmp_path)
+    assert journal.read("e") == [note(0), note(1)]
+    assert journal.verify().damages == ()
+    await journal.close()
 
 
 def test_an_old_sqlite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

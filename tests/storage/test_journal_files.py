@@ -242,6 +242,30 @@ def test_the_anchor_of_another_journal_is_refused(broken: tuple[Path, Truth], tm
     assert findings(folder) == ["(journal): the anchor belongs to another journal"]
 
 
+def test_pages_of_another_journal_never_verify(tmp_path: Path) -> None:
+    """The WAL of a journal with the very same streams beside this one's database: nothing of it is read."""
+    own, other, crashed = tmp_path / "own", tmp_path / "other", tmp_path / "crashed"
+
+    async def grow(folder: Path, text: str, numbers: range) -> None:
+        journal = SqliteJournal.open(folder)
+        for number in numbers:
+            await journal.append(f"run-{number // 20:02}", number % 20, [note(number, text * 40)])
+        copied(folder, crashed)
+        await journal.close()
+
+    for numbers in (range(400), range(400, 500)):
+        asyncio.run(grow(other, "that", numbers))
+    shutil.copy(crashed / WAL, tmp_path / "foreign")
+    asyncio.run(grow(own, "this", range(500)))
+    with opened(own) as journal:
+        truth = contents(journal)
+    shutil.copy(tmp_path / "foreign", own / WAL)
+    assert findings(own)
+    refused, raised, silent = attempt(own, truth)
+    assert refused or raised
+    assert not silent
+
+
 def test_a_lost_database_is_not_taken_for_a_new_one(broken: tuple[Path, Truth]) -> None:
     """An anchor without its database is a loss, not a beginning."""
     folder, _ = broken

@@ -9,9 +9,13 @@ from struct import error as StructError
 _place = Struct(">QQQ").pack
 
 
-def genesis(stream: str) -> bytes:
-    """What the first event of a stream is tied to: the stream's name, so that no stream can be renamed."""
-    return sha256(stream.encode()).digest()
+def genesis(stream: str, journal: bytes = b"") -> bytes:
+    """What the first event of a stream is tied to.
+
+    It is the stream's name, so that no stream can be renamed, after the random name of the journal, so that
+    pages of another journal never verify. Journals of format 1 have the stream's name only.
+    """
+    return sha256(journal + stream.encode()).digest()
 
 
 def link(before: bytes, position: int, stream: int, version: int, body: bytes) -> bytes:

@@ -12,7 +12,7 @@ from dirigent.domain.errors import JournalDamaged, StorageFailure
 from dirigent.storage.statements import load_statements
 
 DATABASE = "journal.db"
-FORMAT = 1
+FORMAT = 2
 
 # The first release without the race that could damage a database when the WAL was reset.
 SQLITE_MIN = (3, 51, 3)
@@ -91,6 +91,6 @@ def journal_name(connection: apsw.Connection) -> bytes:
             fix="Install the newer version.",
         )
     name = connection.execute(SQL["meta"], ("journal",)).get
-    if found != FORMAT or not isinstance(name, bytes):
+    if not isinstance(found, int) or found < 1 or not isinstance(name, bytes):
         raise JournalDamaged("The journal does not say what it is.", fix="Restore it from a backup.")
     return name

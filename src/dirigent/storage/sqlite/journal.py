@@ -16,7 +16,7 @@ from dirigent.domain.errors import Conflict, InvalidInput, StorageFailure
 from dirigent.domain.event import Event
 from dirigent.ports import Recorded, Verification
 from dirigent.storage.sqlite.anchor import ANCHOR, AnchorFile, read_anchor
-from dirigent.storage.sqlite.chain import genesis, link
+from dirigent.storage.sqlite.chain import link
 from dirigent.storage.sqlite.codec import BODY_BYTES_MAX, encode, split
 from dirigent.storage.sqlite.database import DATABASE, check_sqlite_version, connect_reader, connect_writer
 from dirigent.storage.sqlite.folding import PROJECTED, Occurrence, occurrence
@@ -167,11 +167,16 @@ class SqliteJournal:
 
     def _load(self, stream: str) -> Head:
         self._admit(stream)
-        head = self._reader.head(stream) or Head(0, 0, 0, _genesis(stream))
+        head = self._reader.head(stream) or Head(0, 0, 0, self._genesis(stream))
         if len(self._heads) >= self._shrink_at:
             self._forget()
         self._heads[stream] = head
         return head
+
+    def _genesis(self, stream: str) -> bytes:
+        if not _may_be_named(stream):
+            raise InvalidInput(f"{stream!r} is no name for a stream.", field="stream")
+        return self._reader.genesis(stream)
 
     def _forget(self) -> None:
         """Let go of the heads loaded longest ago; they can be loaded again once they are durable."""
@@ -216,12 +221,6 @@ def _may_be_named(stream: str) -> bool:
         return bool(stream.encode())
     except UnicodeEncodeError:
         return False
-
-
-def _genesis(stream: str) -> bytes:
-    if not _may_be_named(stream):
-        raise InvalidInput(f"{stream!r} is no name for a stream.", field="stream")
-    return genesis(stream)
 
 
 def _nothing() -> Awaitable[None]:

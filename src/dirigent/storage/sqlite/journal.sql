@@ -49,6 +49,11 @@ INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET valu
 -- name: meta
 SELECT value FROM meta WHERE key = ?
 
+-- name: chain_name
+-- What chains begin with besides the stream's name: from format 2 on the name of the journal.
+SELECT CASE WHEN f.value >= 2 THEN n.value ELSE x'' END
+FROM meta f, meta n WHERE f.key = 'format' AND n.key = 'journal'
+
 -- name: tables
 SELECT count(*) FROM sqlite_schema
 
@@ -114,6 +119,12 @@ SELECT digest FROM events WHERE position = ?
 
 -- name: heads
 SELECT id, CAST(name AS BLOB), version, last, digest FROM streams NOT INDEXED ORDER BY id
+
+-- name: names
+SELECT id, CAST(name AS BLOB) FROM streams INDEXED BY streams_by_name
+
+-- name: head_at
+SELECT version, last, digest FROM streams WHERE id = ?
 
 -- name: survey
 SELECT count(*), coalesce(max(id), 0), coalesce(sum(version), 0), coalesce(max(last), 0) FROM streams NOT INDEXED

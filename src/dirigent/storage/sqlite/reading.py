@@ -51,6 +51,16 @@ class Reader:
         self._connection = connect_reader(path)
         self._lock = threading.Lock()
         self._closed = False
+        self._chain_name: bytes | None = None
+
+    def genesis(self, stream: str) -> bytes:
+        """What the first event of a stream is tied to in this journal."""
+        if self._chain_name is None:
+            found = self._row("(journal)", "chain_name", ())
+            if found is None or not isinstance(found[0], bytes):
+                raise damaged("(journal)", None, "it does not say which journal it is")
+            self._chain_name = found[0]
+        return genesis(stream, self._chain_name)
 
     def head(self, stream: str) -> Head | None:
         """The head of a stream, compared with the event it names; None when there is no such stream."""
@@ -68,7 +78,7 @@ class Reader:
         if head is None or after >= head.version:
             return []
         rows = self._rows(stream, "stream", {"last": head.last, "after": after})[::-1]
-        before = genesis(stream)
+        before = self.genesis(stream)
         if after:
             _, _, first, _, before = rows.pop(0)
             if first != after:
@@ -130,7 +140,7 @@ class Reader:
         if not isinstance(name, bytes):
             raise damaged(f"#{id}", None, f"position {position} belongs to no stream")
         stream = name.decode(errors="replace")
-        start = genesis(stream) if version == 1 else before
+        start = self.genesis(stream) if version == 1 else before
         if start is None or linked(start, position, id, version, body) != digest:
             raise damaged(stream, version, "the event does not match its digest")
         event = self._event(stream, version, body)

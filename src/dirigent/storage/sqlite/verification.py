@@ -32,14 +32,14 @@ class _Stream:
 
     __slots__ = ("digest", "last", "name", "position", "seen", "ties", "version")
 
-    def __init__(self, name: str, version: int, last: int, digest: bytes) -> None:
+    def __init__(self, name: str, start: bytes, version: int, last: int, digest: bytes) -> None:
         self.name = name
         self.version = version
         self.last = last
         self.digest = digest
         self.seen = 0
         self.position = 0
-        self.ties: tuple[bytes, ...] = (genesis(name),)
+        self.ties: tuple[bytes, ...] = (start,)
 
 
 def verify(connection: apsw.Connection, sighting: Sighting) -> Verification:
@@ -56,6 +56,7 @@ class _Audit:
         self._events = 0
         self._position = 0
         self._anchored = b""
+        self._chain_name = b""
 
     def run(self, sighting: Sighting) -> Verification:
         self._connection.execute(SQL["snapshot"])
@@ -68,6 +69,9 @@ class _Audit:
         return Verification(events=self._events, streams=len(self._streams), damages=found)
 
     def _check(self, sighting: Sighting) -> None:
+        with contextlib.suppress(*_UNREADABLE):  # what is wrong with it is said beside the anchor
+            found = self._connection.execute(SQL["chain_name"]).get
+            self._chain_name = found if isinstance(found, bytes) else b""
         self._load_streams()
         anchored = sighting.anchor.position if sighting.anchor is not None else 0
         for row in self._rows(max([anchored, *(stream.last for stream in self._streams.values())])):
@@ -92,12 +96,27 @@ class _Audit:
                 self._streams[id] = self._stream(id, name, head)
         except _UNREADABLE as error:
             self._report(WHOLE_JOURNAL, None, f"the list of streams cannot be read to its end ({error})")
+            self._load_by_name()
 
-    def _stream(self, id: int, name: Any, head: list[Any]) -> _Stream:
+    def _load_by_name(self) -> None:
+        """Take in the streams that the list did not give, as far as the index knows their names."""
+        with contextlib.suppress(*_UNREADABLE):
+            for id, name in self._connection.execute(SQL["names"]):
+                if id not in self._streams:
+                    self._streams[id] = self._stream(id, name, self._head_at(id))
+
+    def _head_at(self, id: Any) -> list[Any]:
+        with contextlib.suppress(*_UNREADABLE):
+            for head in self._connection.execute(SQL["head_at"], (id,)):
+                return list(head)
+        return []
+
+    def _stream(self, id: Any, name: Any, head: list[Any]) -> _Stream:
+        known = name.decode(errors="replace") if isinstance(name, bytes) else f"#{id}"
         if not isinstance(name, bytes) or [type(value) for value in head] != [int, int, bytes]:
-            self._report(f"#{id}", None, "its head is unreadable")
-            return _Stream(f"#{id}", 0, 0, b"")
-        return _Stream(name.decode(errors="replace"), *head)
+            self._report(known, None, "its head is unreadable")
+            head = [0, 0, b""]
+        return _Stream(known, genesis(known, self._chain_name), *head)
 
     def _check_heads(self) -> None:
         for stream in self._streams.values():
