@@ -41,6 +41,7 @@ from dirigent.ports import (
 )
 
 GOALS_PER_SECOND_MAX = 100_000
+PRIORITY_MAX = 9
 SIGNAL_BYTES_MAX = 256 * 1024
 
 
@@ -50,6 +51,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     `labels` are kept with the start and shown in lists (`summary`); `budget` bounds what it and all it
     starts may spend; `execution_id` is made when it is empty. `correlation` joins what belongs together
     (the execution's own id where it is empty); `cause` and `cause_depth` are those of the passport.
+    `priority`, 0 to 9, says how soon it is wanted among those of its tenant.
     """
 
     definition: Definition
@@ -64,11 +66,18 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     correlation: str = ""
     cause: str = ""
     cause_depth: int = 0
+    priority: int = 5
 
 
 def _random_id(now_ms: int) -> str:
     _ = now_ms
     return f"exec_{uuid.uuid4()}"
+
+
+def _priority(priority: int) -> int:
+    if not 0 <= priority <= PRIORITY_MAX:
+        raise InvalidInput(f"The priority {priority} is not within 0 to {PRIORITY_MAX}.", field="priority")
+    return priority
 
 
 class Engine:
@@ -115,6 +124,7 @@ class Engine:
                 correlation=start.correlation or execution_id,
                 cause=start.cause,
                 cause_depth=start.cause_depth,
+                priority=_priority(start.priority),
             ),
             trigger=start.trigger,
             labels=start.labels,

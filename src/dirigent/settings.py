@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,6 +31,8 @@ SHOWN_VARIABLES = (
     "DIRIGENT_HOST",
     "PORT",
     "LOG_LEVEL",
+    "MAX_CONCURRENT_WORKFLOWS",
+    "MAX_PENDING_WORKFLOWS",
 )
 
 
@@ -71,6 +73,7 @@ class Config(_Section):
     anomalyThresholds: AnomalyThresholds = AnomalyThresholds()
     learning: Learning = Learning()
     safety: Safety = Safety()
+    weightPerOrg: dict[str, Annotated[float, Field(gt=0)]] = {}
 
 
 class Settings(BaseModel):
@@ -86,6 +89,8 @@ class Settings(BaseModel):
     workflows: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8080
+    max_concurrent_workflows: int = Field(default=100, ge=1)
+    max_pending_workflows: int = Field(default=10_000, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     config: Config = Config()
     config_file: Path | None = None
@@ -95,6 +100,11 @@ class Settings(BaseModel):
         """The highest level a tenant may run at."""
         maximum = self.config.maxAutonomyPerOrg
         return maximum.get(tenant, maximum.get("default", Autonomy.L2))
+
+    def weight(self, tenant: str) -> float:
+        """A tenant's share of the turns; everybody's is 1 unless the configuration says otherwise."""
+        weights = self.config.weightPerOrg
+        return weights.get(tenant, weights.get("default", 1.0))
 
     def shown(self) -> dict[str, Any]:
         """The configuration as it may be shown: secrets masked, every value with its source."""
@@ -130,6 +140,8 @@ def read_settings(
         "workflows": env.get("DIRIGENT_WORKFLOWS"),
         "host": env.get("DIRIGENT_HOST"),
         "port": env.get("PORT"),
+        "max_concurrent_workflows": env.get("MAX_CONCURRENT_WORKFLOWS"),
+        "max_pending_workflows": env.get("MAX_PENDING_WORKFLOWS"),
         "log_level": env.get("LOG_LEVEL", "").lower() or None,
         "actor": env.get("USER"),
         **{name: value for name, value in overrides.items() if value is not None},

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from dirigent.domain.errors import DirigentError
+from dirigent.domain.errors import DirigentError, Overloaded
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:dirigent:problem:"
@@ -139,6 +139,7 @@ def fault_of(error: DirigentError) -> Fault:
         guidance=[error.fix] if error.fix else [],
         field=error.field,
         details={name: _plain(value) for name, value in found.items()},
+        headers={"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else {},
     )
 
 

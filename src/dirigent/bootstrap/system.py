@@ -41,6 +41,7 @@ from dirigent.ports import Clock, Model
 from dirigent.runtimes.clock import SystemClock
 from dirigent.runtimes.ids import FreshIds
 from dirigent.runtimes.local import LocalRuntime
+from dirigent.runtimes.places import Crowd
 from dirigent.settings import Settings, read_settings
 from dirigent.storage.sqlite.event_index import SqliteEventIndex
 from dirigent.storage.sqlite.firings import SqliteFirings
@@ -135,7 +136,9 @@ class Dirigent:
             clock=self.clock,
         )
         self.dispatcher = Dispatcher(self.registry, gates, world, progress=self._progress)
-        self.runtime = LocalRuntime(self.journal, self.projections, self.dispatcher, self.clock, built_in)
+        self.runtime = LocalRuntime(
+            self.journal, self.projections, self.dispatcher, self.clock, built_in, self._crowd()
+        )
         self.engine = Engine(
             self.runtime,
             self.journal,
@@ -286,6 +289,14 @@ class Dirigent:
             content_filtering=switches.contentFilteringEnabled,
             pii_detection=switches.piiDetectionEnabled,
             rate_limiting=switches.rateLimitingEnabled,
+        )
+
+    def _crowd(self) -> Crowd:
+        settings = self.settings
+        return Crowd(
+            at_once=settings.max_concurrent_workflows,
+            pending=settings.max_pending_workflows,
+            weight_of=settings.weight,
         )
 
     def _limits(self) -> Limits:

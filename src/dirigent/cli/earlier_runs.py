@@ -15,7 +15,7 @@ from dirigent.ports import ExecutionRow, Records
 
 LOOKED_AT_MAX = 200
 DONE = ("completed", "partially_completed")
-UNFINISHED = ("running", "awaiting_approval", "paused", "cancelling", "compensating")
+UNFINISHED = ("pending", "running", "awaiting_approval", "paused", "cancelling", "compensating")
 
 
 Rests = Callable[[ExecutionRow], Awaitable[bool]]

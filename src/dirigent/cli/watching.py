@@ -18,6 +18,7 @@ from dirigent.interpreter.reading import Reading
 
 AT_ONCE_SECONDS = 0.2
 POLL_SECONDS = 0.25
+UNDER_WAY = ("pending", "running", "awaiting_approval", "cancelling", "compensating")
 QUIET_SECONDS = 1.5
 
 Hear = Callable[[str, Event], None]
@@ -55,7 +56,7 @@ async def watch_from_outside(
                 quiet_since = time.monotonic()
             status = books.engine.row(progress.root).status
             waits = status == "awaiting_approval" and time.monotonic() - quiet_since > QUIET_SECONDS
-            if waits or status not in ("running", "awaiting_approval", "cancelling", "compensating"):
+            if waits or status not in UNDER_WAY:
                 return books.engine.read(progress.root)
             if not alive():
                 raise Conflict(

@@ -132,6 +132,17 @@ class QueueFull(DirigentError):
     http_status = 503
 
 
+class Overloaded(DirigentError):
+    """More is waiting to begin than may; nothing was taken in. `retry_after_s` says when to try again."""
+
+    code = "overloaded"
+    http_status = 429
+
+    def __init__(self, message: str, *, retry_after_s: int, fix: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.retry_after_s = retry_after_s
+
+
 class StorageFailure(DirigentError):
     """The storage refused a write; nothing that was not acknowledged is stored."""
 

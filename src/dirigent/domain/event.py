@@ -35,6 +35,7 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     root: str = ""
     depth: int = 0
     correlation: str = ""
+    priority: int = 5
     cause: str = ""
     cause_depth: int = 0
 
@@ -56,6 +57,7 @@ class ExecutionStarted(Event, frozen=True, kw_only=True, tag=True):
     trigger: str = "manual"
     parent: str = ""
     parent_step: str = ""
+    pending: bool = False
     labels: dict[str, Any] = {}
 
 
@@ -111,6 +113,10 @@ class ExecutionResumed(Event, frozen=True, kw_only=True, tag=True):
     """A person asked to go on with what was waiting."""
 
     actor: str
+
+
+class ExecutionAdmitted(Event, frozen=True, kw_only=True, tag=True):
+    """An execution that had been accepted while too many ran begins now."""
 
 
 class ExecutionPassivated(Event, frozen=True, kw_only=True, tag=True):
@@ -390,6 +396,7 @@ AnyEvent = (
     | ExecutionFailed
     | ExecutionPaused
     | ExecutionResumed
+    | ExecutionAdmitted
     | ExecutionPassivated
     | CancelRequested
     | ExecutionCancelled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dirigent.domain.event import (
     CancelRequested,
+    ExecutionAdmitted,
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
@@ -18,16 +19,26 @@ from dirigent.interpreter.state import Turn, open_region
 
 
 def execution_started(turn: Turn, event: ExecutionStarted) -> None:
-    """Take in whose execution this is and begin every step that has no way in."""
+    """Take in whose execution this is; unless it is to wait for its turn, begin all that has no way in."""
     state = turn.state
     state.execution_id, state.workflow = event.execution_id, event.workflow
     state.passport, state.input, state.labels = event.passport, event.input, event.labels
     state.parent, state.parent_step, state.trigger = event.parent, event.parent_step, event.trigger
-    state.status, state.started_at = "running", event.at
+    state.status, state.started_at = "pending" if event.pending else "running", event.at
+    state.pending = event.pending
     whole = turn.graph.bodies[""]
     open_region(state, "", state.regions[""], whole, turn.graph)
-    for step in whole.roots:
-        begin(turn, step)
+    if not event.pending:
+        _begin_all(turn)
+
+
+def execution_admitted(turn: Turn, event: ExecutionAdmitted) -> None:
+    """Its turn has come."""
+    _ = event
+    turn.state.pending = False
+    if not turn.state.paused:
+        turn.state.status = _status(turn, "running")
+    _begin_all(turn)
 
 
 def execution_paused(turn: Turn, event: ExecutionPaused) -> None:
@@ -41,7 +52,7 @@ def execution_resumed(turn: Turn, event: ExecutionResumed) -> None:
     """Begin what was held back meanwhile."""
     _ = event
     turn.state.paused = False
-    turn.state.status = _status(turn, "running")
+    turn.state.status = _status(turn, "pending" if turn.state.pending else "running")
     go_on(turn)
 
 
@@ -73,6 +84,11 @@ def execution_failed(turn: Turn, event: ExecutionFailed) -> None:
 def execution_cancelled(turn: Turn, event: ExecutionCancelled) -> None:
     """The run was stopped by a person."""
     _end(turn, "cancelled", event.at)
+
+
+def _begin_all(turn: Turn) -> None:
+    for step in turn.graph.bodies[""].roots:
+        begin(turn, step)
 
 
 def _status(turn: Turn, status: str) -> str:

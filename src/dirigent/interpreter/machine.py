@@ -17,6 +17,7 @@ from dirigent.domain.event import (
     ChildEnded,
     CompensationStarted,
     Event,
+    ExecutionAdmitted,
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
@@ -45,6 +46,7 @@ Handler = Callable[[Turn, Any], None]
 
 HANDLERS: dict[type[Event], Handler] = {
     ExecutionStarted: lifecycle.execution_started,
+    ExecutionAdmitted: lifecycle.execution_admitted,
     ExecutionPassivated: lifecycle.execution_passivated,
     ExecutionPaused: lifecycle.execution_paused,
     ExecutionResumed: lifecycle.execution_resumed,

@@ -150,6 +150,7 @@ class State(msgspec.Struct, kw_only=True):
     signals: Signals = msgspec.field(default_factory=Signals)
     outstanding: dict[str, Command] = msgspec.field(default_factory=dict)
     paused: bool = False
+    pending: bool = False
     held: list[str] = msgspec.field(default_factory=list)
     undo: list[Undo] = msgspec.field(default_factory=list)
     undoing: dict[str, Undo] = msgspec.field(default_factory=dict)

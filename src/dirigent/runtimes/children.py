@@ -43,6 +43,7 @@ def child_started(
             root=passport.root or parent.execution_id,
             depth=passport.depth + 1,
             correlation=passport.correlation,
+            priority=passport.priority,
             cause=passport.cause,
             cause_depth=passport.cause_depth,
         ),

@@ -89,6 +89,18 @@ class LiveExecution:
         self._timers: dict[str, Callable[[], None]] = {}
 
     @property
+    def tenant(self) -> str:
+        """Whose execution it is."""
+        passport = self.machine.state.passport
+        return passport.tenant if passport is not None else ""
+
+    @property
+    def priority(self) -> int:
+        """How soon it is wanted, 0 to 9."""
+        passport = self.machine.state.passport
+        return passport.priority if passport is not None else 0
+
+    @property
     def busy(self) -> bool:
         """Whether an action is under way or ready, or an event is not yet durable."""
         return bool(self.tasks or self.queued or self._events) or self.undurable > 0

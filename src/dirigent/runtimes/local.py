@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+import msgspec
 import structlog
 
 from dirigent.domain.command import AwaitSignal, Command, InvokeAction, StartChild, StartTimer
@@ -14,6 +15,7 @@ from dirigent.domain.event import (
     TERMINAL,
     CancelRequested,
     Event,
+    ExecutionAdmitted,
     ExecutionPassivated,
     ExecutionPaused,
     ExecutionResumed,
@@ -32,6 +34,7 @@ from dirigent.runtimes.definitions import Definitions
 from dirigent.runtimes.families import Families, root_of
 from dirigent.runtimes.idling import SOON_MS, Alarms, Idling
 from dirigent.runtimes.live import LiveExecution
+from dirigent.runtimes.places import Crowd, Places
 from dirigent.runtimes.pump import Pump
 
 log = structlog.get_logger("dirigent.runtime")
@@ -57,6 +60,7 @@ class LocalRuntime:
         dispatcher: Dispatcher,
         clock: Clock,
         library: Callable[[str], Definition],
+        crowd: Crowd | None = None,
     ) -> None:
         self.journal = journal
         self.clock = clock
@@ -67,7 +71,9 @@ class LocalRuntime:
         self._live = Families()
         self._idling = Idling(clock, self._put_out)
         self._alarms = Alarms(clock, self._wake)
-        self._pump = Pump(self._perform, self._performed)
+        crowd = crowd or Crowd()
+        self._places = Places(crowd)
+        self._pump = Pump(self._perform, self._performed, crowd.weight_of)
         self._committing: asyncio.Future[None] | None = None
         self._handed_in: list[tuple[LiveExecution, Sequence[Event]]] = []
         self._observers: list[Observer] = []
@@ -90,7 +96,10 @@ class LocalRuntime:
             if execution_id in waiting or self._load(execution_id)
         ]
         for live in self._live:
+            if live.machine.state.pending:
+                self._places.queue(live.tenant, live.priority, live.execution_id)
             live.obey(live.machine.outstanding)
+        self._admit()
         return resumed
 
     async def close(self) -> None:
@@ -106,8 +115,16 @@ class LocalRuntime:
             self._live.remove(live.execution_id)
 
     async def submit(self, definition: Definition, started: ExecutionStarted) -> None:
-        """Accept an execution; returns when it is on stable storage."""
-        await self._begin(definition, started)
+        """Accept an execution; returns when it is on stable storage.
+
+        It begins at once or, where too many are under way, when its turn has come. Raises `Overloaded`
+        where too many wait for that.
+        """
+        if self._places.has_room():
+            await self._begin(definition, started)
+            return
+        self._places.check_backlog()
+        await self._begin(definition, msgspec.structs.replace(started, pending=True))
 
     async def deliver(self, execution_id: str, event: Event) -> None:
         """Hand an event from outside to a running execution; returns when it is durable."""
@@ -145,8 +162,11 @@ class LocalRuntime:
 
     def schedule(self, live: LiveExecution) -> None:
         """Give an execution its turn."""
-        if not self._closing:
-            self._pump.schedule(live)
+        if self._closing:
+            return
+        if not live.machine.state.pending:
+            self._places.enter(root_of(live.execution_id))
+        self._pump.schedule(live)
 
     def appended(self, live: LiveExecution, events: Sequence[Event], durable: Awaitable[None]) -> None:
         """Tell observers, waiters and the parent once the events are durable."""
@@ -194,7 +214,7 @@ class LocalRuntime:
             self._failure = self._failure or error
             self._live.touch_all()
 
-    async def _begin(self, definition: Definition, started: ExecutionStarted) -> None:
+    def _begin(self, definition: Definition, started: ExecutionStarted) -> Awaitable[None]:
         if self.journal.head(started.execution_id):
             raise Conflict(f"There is an execution {started.execution_id!r} already.")
         self._definitions.store(definition)
@@ -203,7 +223,9 @@ class LocalRuntime:
         self._live.add(live)
         passport = started.passport
         self._dispatcher.budgets.open(passport.root or started.execution_id, passport.budget)
-        await live.record(started)
+        if started.pending:
+            self._places.queue(passport.tenant, passport.priority, started.execution_id)
+        return live.record(started)
 
     def _last_recorded_at(self) -> int:
         """The time that the journal ends with; among its last events one may have waited to be handed in."""
@@ -260,6 +282,8 @@ class LocalRuntime:
         """Let an execution that only waits out of memory, unless it is to go on soon."""
         commands = live.machine.state.outstanding.values()
         if not all(isinstance(command, StartTimer | StartChild | AwaitSignal) for command in commands):
+            return
+        if live.machine.state.pending:
             return
         now = self.clock.now_ms()
         until = min((command.due for command in commands if isinstance(command, StartTimer)), default=0)
@@ -322,8 +346,21 @@ class LocalRuntime:
         if live.busy:
             return
         self._live.touch(live.execution_id)
-        if not (live.machine.state.ended or self._closing):
+        if self._closing:
+            return
+        if not live.machine.state.ended:
             self._idling.rests(live)
+        root = root_of(live.execution_id)
+        if not any(isinstance(member, LiveExecution) and member.busy for member in self._live.below(root)):
+            self._places.leave(root)
+            self._admit()
+
+    def _admit(self) -> None:
+        """Let those begin for whom there is room now."""
+        while (execution_id := self._places.next()) is not None:
+            live = self._awake(execution_id)
+            if live is not None and live.machine.state.pending:
+                live.note(ExecutionAdmitted(at=self.clock.now_ms()))
 
     def _settled(self, live: LiveExecution, events: Sequence[Event]) -> None:
         if self._observers:
@@ -380,7 +417,11 @@ class LocalRuntime:
 
 
 def _moves(member: LiveExecution | Passive) -> bool:
-    return member.moving if isinstance(member, Passive) else member.busy or _pending(member)
+    return (
+        member.moving
+        if isinstance(member, Passive)
+        else member.busy or member.machine.state.pending or _pending(member)
+    )
 
 
 def _pending(live: LiveExecution) -> bool:

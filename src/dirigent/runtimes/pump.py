@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from dirigent.domain.command import Command
 from dirigent.execution.stepping import Suspended, begin_apart
+from dirigent.runtimes.fairness import TurnQueue
 
 TURN_COMMANDS_MAX = 16
 SLICE_S = 0.002
@@ -23,13 +24,23 @@ class Turnable(Protocol):
     ready: deque[Command]
     tasks: dict[asyncio.Task[None], Command]
 
+    @property
+    def tenant(self) -> str:
+        """Whose it is."""
+        ...
+
+    @property
+    def priority(self) -> int:
+        """How soon it is wanted, 0 to 9."""
+        ...
+
     def flush(self) -> None:
         """Hand the journal what has happened since the last time."""
         ...
 
 
 class Pump:
-    """Takes executions in turn and carries out their ready commands.
+    """Takes executions in fair turns and carries out their ready commands.
 
     A command that does not wait is done within the pump's own task. One that waits keeps that task for
     itself, and the pump goes on in a new one; so an action always runs in a task of its own once it
@@ -41,10 +52,11 @@ class Pump:
         self,
         perform: Callable[[Any, Command], Coroutine[Any, Any, None]],
         ended: Callable[[Any, BaseException | None], None],
+        weight_of: Callable[[str], float],
     ) -> None:
         self._perform = perform
         self._ended = ended
-        self._queue: deque[Turnable] = deque()
+        self._queue: TurnQueue[Turnable] = TurnQueue(weight_of)
         self._tasks: set[asyncio.Task[None]] = set()
         self._running = False
 
@@ -53,7 +65,7 @@ class Pump:
         if live.queued:
             return
         live.queued = True
-        self._queue.append(live)
+        self._queue.push(live.tenant, live.priority, live)
         if not self._running:
             self._start()
 
@@ -73,7 +85,7 @@ class Pump:
     async def _run(self) -> None:
         until = time.perf_counter() + SLICE_S
         while self._queue:
-            live = self._queue.popleft()
+            live = self._queue.pop()
             waiting = self._turn(live)
             if waiting is not None:
                 await self._see_through(live, *waiting)

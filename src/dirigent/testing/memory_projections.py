@@ -14,6 +14,7 @@ from dirigent.domain.event import (
     CompensationStarted,
     DefinitionStored,
     Event,
+    ExecutionAdmitted,
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
@@ -133,7 +134,7 @@ class MemoryProjections:
             execution_id=stream,
             tenant=event.passport.tenant,
             workflow=event.workflow,
-            status="running",
+            status="pending" if event.pending else "running",
             trigger=event.trigger,
             parent=event.parent or None,
             started_at=event.at,
@@ -231,7 +232,8 @@ class MemoryProjections:
 _FOLDS: dict[type[Event], Callable[[MemoryProjections, str, Any], None]] = {
     DefinitionStored: MemoryProjections._stored,
     ExecutionStarted: MemoryProjections._started,
-    ExecutionPaused: lambda rows, stream, _: rows._turned(stream, "paused", out_of=("running",)),
+    ExecutionAdmitted: lambda rows, stream, _: rows._turned(stream, "running", out_of=("pending",)),
+    ExecutionPaused: lambda rows, stream, _: rows._turned(stream, "paused", out_of=("running", "pending")),
     ExecutionResumed: lambda rows, stream, _: rows._turned(stream, "running", out_of=("paused",)),
     CancelRequested: MemoryProjections._cancelling,
     CompensationStarted: lambda rows, stream, _: rows._turned(

@@ -18,6 +18,7 @@ from dirigent.domain.event import (
     CompensationStarted,
     Event,
     EventPublished,
+    ExecutionAdmitted,
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionFailed,
@@ -125,7 +126,8 @@ def _rows(connection: apsw.Connection) -> Iterator[Any]:
 
 def _started(connection: apsw.Connection, position: int, stream: str, event: ExecutionStarted) -> None:
     summary = str(event.labels.get("summary", ""))
-    values = (position, stream, event.passport.tenant, event.workflow, event.trigger)
+    status = "pending" if event.pending else "running"
+    values = (position, stream, event.passport.tenant, event.workflow, status, event.trigger)
     connection.execute(FOLDS["execution_started"], (*values, event.parent or None, event.at, summary))
     if trigger := event.labels.get("trigger"):
         cause = str(event.labels.get("cause", ""))
@@ -139,6 +141,10 @@ def _paused(connection: apsw.Connection, position: int, stream: str, event: Exec
 
 def _resumed(connection: apsw.Connection, position: int, stream: str, event: ExecutionResumed) -> None:
     connection.execute(FOLDS["execution_resumed"], (stream,))
+
+
+def _admitted(connection: apsw.Connection, position: int, stream: str, event: ExecutionAdmitted) -> None:
+    connection.execute(FOLDS["execution_admitted"], (stream,))
 
 
 def _passivated(connection: apsw.Connection, position: int, stream: str, event: ExecutionPassivated) -> None:
@@ -221,6 +227,7 @@ _REQUEST = (
 
 PROJECTED: dict[type[Event], Callable[[apsw.Connection, int, str, Any], None]] = {
     ExecutionStarted: _started,
+    ExecutionAdmitted: _admitted,
     ExecutionPassivated: _passivated,
     ExecutionPaused: _paused,
     ExecutionResumed: _resumed,

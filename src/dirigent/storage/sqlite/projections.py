@@ -20,7 +20,7 @@ from dirigent.storage.sqlite.failures import storage_errors
 from dirigent.storage.sqlite.folding import refold
 from dirigent.storage.sqlite.reading import Reader
 
-UNFINISHED = frozenset({"running", "awaiting_approval", "paused", "cancelling", "compensating"})
+UNFINISHED = frozenset({"pending", "running", "awaiting_approval", "paused", "cancelling", "compensating"})
 
 _EXECUTION = ExecutionRow.__struct_fields__
 _APPROVAL = ApprovalRow.__struct_fields__

@@ -116,11 +116,14 @@ DROP TABLE IF EXISTS firings
 
 -- name: execution_started
 INSERT INTO executions (position, execution_id, tenant, workflow, status, trigger, parent, started_at, summary)
-VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING
 
+-- name: execution_admitted
+UPDATE executions SET status = 'running' WHERE execution_id = ? AND status = 'pending'
+
 -- name: execution_paused
-UPDATE executions SET status = 'paused' WHERE execution_id = ? AND status = 'running'
+UPDATE executions SET status = 'paused' WHERE execution_id = ? AND status IN ('running', 'pending')
 
 -- name: execution_resumed
 UPDATE executions SET status = 'running' WHERE execution_id = ? AND status = 'paused'
