@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from dirigent.domain.errors import InvalidInput
 from dirigent.domain.policy import Autonomy
@@ -28,6 +28,7 @@ SHOWN_VARIABLES = (
     "DIRIGENT_WORKFLOWS",
     "DIRIGENT_ALLOW_DELIVERY",
     "DIRIGENT_TENANT",
+    "DIRIGENT_TENANT_WEIGHTS",
     "DIRIGENT_HOST",
     "PORT",
     "LOG_LEVEL",
@@ -73,7 +74,13 @@ class Config(_Section):
     anomalyThresholds: AnomalyThresholds = AnomalyThresholds()
     learning: Learning = Learning()
     safety: Safety = Safety()
-    weightPerOrg: dict[str, Annotated[float, Field(gt=0)]] = {}
+
+
+Weight = Annotated[float, Field(gt=0)]
+
+
+def _read_json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
 
 
 class Settings(BaseModel):
@@ -91,6 +98,7 @@ class Settings(BaseModel):
     port: int = 8080
     max_concurrent_workflows: int = Field(default=100, ge=1)
     max_pending_workflows: int = Field(default=10_000, ge=0)
+    tenant_weights: Annotated[dict[str, Weight], BeforeValidator(_read_json)] = {}
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     config: Config = Config()
     config_file: Path | None = None
@@ -102,9 +110,8 @@ class Settings(BaseModel):
         return maximum.get(tenant, maximum.get("default", Autonomy.L2))
 
     def weight(self, tenant: str) -> float:
-        """A tenant's share of the turns; everybody's is 1 unless the configuration says otherwise."""
-        weights = self.config.weightPerOrg
-        return weights.get(tenant, weights.get("default", 1.0))
+        """A tenant's share of the turns; everybody's is 1 unless `DIRIGENT_TENANT_WEIGHTS` says otherwise."""
+        return self.tenant_weights.get(tenant, self.tenant_weights.get("default", 1.0))
 
     def shown(self) -> dict[str, Any]:
         """The configuration as it may be shown: secrets masked, every value with its source."""
@@ -142,6 +149,7 @@ def read_settings(
         "port": env.get("PORT"),
         "max_concurrent_workflows": env.get("MAX_CONCURRENT_WORKFLOWS"),
         "max_pending_workflows": env.get("MAX_PENDING_WORKFLOWS"),
+        "tenant_weights": env.get("DIRIGENT_TENANT_WEIGHTS"),
         "log_level": env.get("LOG_LEVEL", "").lower() or None,
         "actor": env.get("USER"),
         **{name: value for name, value in overrides.items() if value is not None},

@@ -13,7 +13,7 @@ from dirigent import Dirigent, Effect, Risk, action, agent
 from dirigent.domain.errors import InvalidInput, Overloaded
 from dirigent.domain.workflow import Definition, Kind, Step
 from dirigent.engine import Start
-from dirigent.settings import Config, Settings
+from dirigent.settings import Settings
 
 
 @agent("worker", domain="test")
@@ -41,12 +41,12 @@ WORK = Definition(
 ASKS = Definition(name="asks", steps=(Step(id="ask", kind=Kind.APPROVAL),))
 
 
-def _dirigent(folder: Path, worker: Worker, *, at_once: int, pending: int = 100, **config: Any) -> Dirigent:
+def _dirigent(folder: Path, worker: Worker, *, at_once: int, pending: int = 100, **more: Any) -> Dirigent:
     settings = Settings(
         data_folder=folder,
         max_concurrent_workflows=at_once,
         max_pending_workflows=pending,
-        config=Config(**config),
+        **more,
     )
     return Dirigent(settings=settings, agents=[worker])
 
@@ -152,7 +152,7 @@ async def test_a_busy_tenant_does_not_starve_another(tmp_path: Path) -> None:
 async def test_a_weight_gives_a_tenant_its_share(tmp_path: Path) -> None:
     """Of the turns of two busy tenants one of weight three has three of four."""
     worker = Worker()
-    async with _dirigent(tmp_path, worker, at_once=1, weightPerOrg={"gold": 3.0}) as dirigent:
+    async with _dirigent(tmp_path, worker, at_once=1, tenant_weights={"gold": 3.0}) as dirigent:
         for number in range(40):
             await _start(dirigent, f"gold{number:02}", tenant="gold")
             await _start(dirigent, f"iron{number:02}", tenant="iron")
