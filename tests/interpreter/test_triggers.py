@@ -61,6 +61,14 @@ def written(*triggers: dict[str, Any]) -> dict[str, Any]:
                 overlap=Overlap.QUEUE,
             ),
         ),
+        (
+            {"type": "schedule", "every": "15m", "jitter": "30s", "catch_up": 5},
+            ScheduleTrigger(every="15m", jitter="30s", catch_up=5),
+        ),
+        (
+            {"type": "schedule", "at": "2026-12-24T18:00:00", "timezone": "Europe/Berlin"},
+            ScheduleTrigger(at="2026-12-24T18:00:00", timezone="Europe/Berlin"),
+        ),
         ({"type": "event", "event_type": "campaign.*"}, EventTrigger(event_type="campaign.*")),
         (
             {

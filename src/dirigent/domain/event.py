@@ -388,6 +388,19 @@ class TriggerResumed(Event, frozen=True, kw_only=True, tag=True):
     actor: str
 
 
+class ScheduleAdvanced(Event, frozen=True, kw_only=True, tag=True):
+    """A schedule has been dealt with up to a time; `due` is the last time it fired for, 0 if it did not.
+
+    `missed` counts the times that were left out.
+    """
+
+    tenant: str
+    trigger: str
+    through: int
+    due: int = 0
+    missed: int = 0
+
+
 AnyEvent = (
     ExecutionStarted
     | DefinitionStored
@@ -422,6 +435,7 @@ AnyEvent = (
     | FiringDecided
     | TriggerPaused
     | TriggerResumed
+    | ScheduleAdvanced
 )
 
 TERMINAL = (ExecutionCompleted, ExecutionFailed, ExecutionCancelled)

@@ -29,16 +29,23 @@ class Overlap(enum.StrEnum):
 class ScheduleTrigger(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="schedule"
 ):
-    """A time that comes again: five cron fields, read in a time zone of the IANA database.
+    """A time that comes again, in one of three forms.
 
-    With `catch_up` one execution is started for times that passed while nobody was there to see them;
-    without it they are left out. `input` may read `schedule.at`, the time it stands for (ISO 8601, UTC).
+    `schedule` has five cron fields, read in a time zone of the IANA database; `every` is a span, counted
+    from the beginning of 1970 in UTC; `at` is one moment. Times that passed while nobody was there to
+    see them are left out, unless `catch_up` says otherwise: with `true` one execution is started for the
+    last of them, with a number one for each of the last so many. With `jitter` an execution starts up to
+    that span later, always the same for the same time. `input` may read `schedule.at`, the time it
+    stands for (ISO 8601, UTC), and `schedule.local`, the same in the time zone.
     """
 
-    schedule: str
+    schedule: str = ""
+    every: str = ""
+    at: str = ""
     timezone: str = "UTC"
     input: dict[str, Any] = {}
-    catch_up: bool = False
+    catch_up: bool | int = False
+    jitter: str = ""
     overlap: Overlap = Overlap.ALLOW
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
 import zoneinfo
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
 
 class TimeZones(Collection[str]):
@@ -26,3 +29,26 @@ class TimeZones(Collection[str]):
 
 
 TIME_ZONES = TimeZones()
+
+
+@functools.cache
+def tzdata_version() -> str:
+    """Which release of the IANA database is read here, such as 2025b; empty where nobody says."""
+    places = [Path(place) / "tzdata.zi" for place in zoneinfo.TZPATH]
+    first = next((line for place in places if (line := _first_line(place))), "")
+    return first.removeprefix("# version ").strip() or _version_of_package()
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline(200)
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _version_of_package() -> str:
+    try:
+        return importlib.metadata.version("tzdata")
+    except importlib.metadata.PackageNotFoundError:
+        return ""

@@ -41,7 +41,7 @@ CODES: dict[str, str] = {
     "WF021": "An operator contradicts its expression, or lacks a value.",
     "WF022": "No agent of this name is registered.",
     "WF023": "The agent has no action of this name.",
-    "WF030": "A schedule is not five cron fields, or its time never comes.",
+    "WF030": "A schedule is no time that can be read, or its time never comes.",
     "WF031": "There is no time zone of this name.",
     "WF032": "A trigger reads a name that is not there when a workflow is started.",
     "WF033": "The input is not described by a JSON Schema (2020-12).",

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
 from typing import Any
-
-from cronsim import CronSim, CronSimError
 
 from dirigent.domain.trigger import (
     SCOPES,
@@ -22,6 +19,7 @@ from dirigent.domain.trigger import (
 )
 from dirigent.interpreter.building import Parts, Use, collect_holes, need, read_word
 from dirigent.interpreter.problems import Findings, Path, shown
+from dirigent.interpreter.scheduling import check_times
 from dirigent.interpreter.template import as_expression
 from dirigent.interpreter.written import (
     WrittenEventTrigger,
@@ -33,19 +31,6 @@ from dirigent.interpreter.written import (
 
 TimeZones = Collection[str]
 
-CRON = '"0 9 * * 1-5"'
-_CRON_EXPECTED = "five cron fields: minute, hour, day of month, month, day of week"
-_FIELDS = 5
-_SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)  # any will do: only whether a time ever comes is asked
-_NICKNAMES = {
-    "@yearly": '"0 0 1 1 *"',
-    "@annually": '"0 0 1 1 *"',
-    "@monthly": '"0 0 1 * *"',
-    "@weekly": '"0 0 * * 0"',
-    "@daily": '"0 0 * * *"',
-    "@midnight": '"0 0 * * *"',
-    "@hourly": '"0 * * * *"',
-}
 _EVENT_TYPE = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*(?:\.\*)?|\*")
 _WEBHOOK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
@@ -82,16 +67,17 @@ def _trigger(data: Any, path: Path, parts: Parts, timezones: TimeZones | None) -
 def _schedule(data: Any, path: Path, parts: Parts, timezones: TimeZones | None) -> Trigger:
     findings = parts.findings
     written = read_written(WrittenSchedule, data, path, findings)
-    need("schedule", data, path, findings, f"schedule: {CRON}")
-    if written.schedule:
-        _check_cron(written.schedule, (*path, "schedule"), findings)
+    check_times(written, data, path, findings)
     if timezones is not None and written.timezone not in timezones:
         _refuse_zone(written.timezone, timezones, (*path, "timezone"), findings)
     return ScheduleTrigger(
         schedule=written.schedule,
+        every=written.every,
+        at=written.at,
         timezone=written.timezone,
         input=_input(written, path, parts),
         catch_up=written.catch_up,
+        jitter=written.jitter,
         overlap=_overlap(written.overlap, path, findings),
     )
 
@@ -165,32 +151,6 @@ def _event_type(name: str, path: Path, findings: Findings) -> str:
         fix = "write it as in order.paid, or order.* for all of them"
         findings.add("WF011", (*path, "event_type"), message, expected=expected, fix=fix)
     return name
-
-
-def _check_cron(text: str, path: Path, findings: Findings) -> None:
-    fields = len(text.split())
-    if fields != _FIELDS:
-        said, fix = f"it has {fields} fields", f"write it as in {CRON}"
-        if fields == _FIELDS + 1:
-            fix = "leave out the seconds"
-        if text.strip() in _NICKNAMES:
-            said, fix = "nicknames are not read", f"write {_NICKNAMES[text.strip()]}"
-    else:
-        said, fix = _cron_fault(text), f"write it as in {CRON}"
-    if said:
-        message = f"{shown(text)} is not a schedule: {said}"
-        findings.add("WF030", path, message, expected=_CRON_EXPECTED, fix=fix)
-
-
-def _cron_fault(text: str) -> str:
-    """What is wrong with five fields, or an empty text."""
-    try:
-        next(CronSim(text, _SOME_DAY))
-    except CronSimError as error:
-        return str(error)[:1].lower() + str(error)[1:]
-    except StopIteration:
-        return "such a time never comes"
-    return ""
 
 
 def _refuse_zone(name: str, timezones: TimeZones, path: Path, findings: Findings) -> None:

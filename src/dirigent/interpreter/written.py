@@ -49,8 +49,11 @@ class WrittenSchedule(WrittenTrigger):
     """A trigger of type schedule."""
 
     schedule: str = Field(default="", min_length=1, max_length=200)
+    every: str = Field(default="", min_length=1, max_length=30)
+    at: str = Field(default="", min_length=1, max_length=50)
     timezone: str = Field(default="UTC", min_length=1, max_length=100)
-    catch_up: bool = False
+    catch_up: bool | int = False
+    jitter: str = Field(default="", min_length=1, max_length=30)
     overlap: str = "allow"
 
 

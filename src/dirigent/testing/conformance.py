@@ -40,6 +40,7 @@ from dirigent.domain.event import (
     FanOutStarted,
     FiringDecided,
     Passport,
+    ScheduleAdvanced,
     SignalAwaited,
     SignalReceived,
     StepCompleted,
@@ -141,6 +142,7 @@ EVERY_EVENT: tuple[Event, ...] = (
     ),
     TriggerPaused(at=24, tenant="t", trigger="w.event.1", actor="a", reason="noisy"),
     TriggerResumed(at=25, tenant="t", trigger="w.event.1", actor="a"),
+    ScheduleAdvanced(at=26, tenant="t", trigger="w.schedule.1", through=25, due=24, missed=2),
 )
 
 

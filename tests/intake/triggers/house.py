@@ -69,7 +69,6 @@ class House:
         while self.dirigent.runtime.running() and self.clerk.gate.is_set():
             for execution_id in self.dirigent.runtime.running():
                 await self.dirigent.engine.rest(execution_id)
-        await settle()
 
     def statuses(self) -> list[str]:
         """How the executions stand, oldest first."""

@@ -107,7 +107,7 @@ def _ids(workflow: str, trigger: ScheduleTrigger | EventTrigger | WebhookTrigger
 
 def _fires_for(trigger: ScheduleTrigger | EventTrigger | WebhookTrigger) -> tuple[str, ...]:
     if isinstance(trigger, ScheduleTrigger):
-        return (trigger.schedule, trigger.timezone)
+        return (trigger.schedule, trigger.every, trigger.at, trigger.timezone)
     if isinstance(trigger, EventTrigger):
         return (trigger.event_type, trigger.filter)
     return (trigger.webhook, trigger.event_type, trigger.filter)

@@ -10,10 +10,12 @@ import msgspec
 from dirigent.domain.domain_event import DomainEvent
 from dirigent.domain.errors import Conflict
 from dirigent.domain.event import TERMINAL, Event, SignalAwaited, WaitEnded
+from dirigent.domain.trigger import ScheduleTrigger
 from dirigent.domain.workflow import Definition
 from dirigent.engine import Engine
 from dirigent.intake.events.log import EventLog
 from dirigent.intake.ingest import Limits
+from dirigent.intake.schedules.keeper import ScheduleKeeper
 from dirigent.intake.triggers.armed import Armed, arm
 from dirigent.intake.triggers.firing import Firer
 from dirigent.intake.triggers.matching import TriggerMatcher
@@ -56,15 +58,17 @@ class Triggers:
         self._engine = engine
         self._clock = clock
         self.firer = Firer(engine, journal, firings, clock, limits)
+        self.schedules = ScheduleKeeper(journal, self.firer, clock)
         self._names = WaitingNames()
         self.matcher = TriggerMatcher(log, index, journal, engine, self.table, self.firer, self._names, clock)
         self._closed = False
         self._stop_observing = engine.runtime.observe(self._observe)
 
     async def start(self) -> None:
-        """Begin to follow the log; the runtime has taken up its executions before."""
+        """Begin to follow the log and the clock; the runtime has taken up its executions before."""
         self._names.take_up(self._engine.waiting())
         await self.matcher.start()
+        await self.schedules.start()
 
     async def close(self) -> None:
         """Stop; what has not been dealt with is dealt with at the next start. Closing twice is harmless."""
@@ -72,6 +76,7 @@ class Triggers:
             return
         self._closed = True
         self._stop_observing()
+        await self.schedules.close()
         await self.matcher.close()
         await self.firer.close()
 
@@ -80,14 +85,21 @@ class Triggers:
 
         Raises `ExpressionError` where a filter or an input does not compile; then nothing has changed.
         """
-        armed = arm(definition, tenant or self._limits.tenant)
-        self.table.put(tenant or self._limits.tenant, definition.name, armed)
+        whose = tenant or self._limits.tenant
+        armed = arm(definition, whose)
+        replaced = self.table.put(whose, definition.name, armed)
+        for old in replaced:
+            self.schedules.remove(old)
         self.firer.take_up(armed)
+        for added in armed:
+            if isinstance(added.trigger, ScheduleTrigger):
+                self.schedules.put(added)
         return armed
 
     def remove(self, workflow: str, tenant: str = "") -> None:
         """Let a workflow's triggers fire no more."""
-        self.table.put(tenant or self._limits.tenant, workflow, ())
+        for old in self.table.put(tenant or self._limits.tenant, workflow, ()):
+            self.schedules.remove(old)
 
     async def publish(self, event: DomainEvent) -> Reaction:
         """Take in an event and wait until it has been dealt with."""
@@ -107,7 +119,7 @@ class Triggers:
             armed=armed,
             execution_id=self._engine.new_execution_id(),
             cause="manual",
-            scope=firing_for_time(armed, self._clock.now_ms()).scope,
+            scope=_scope_by_hand(armed, self._clock.now_ms()),
             given=dict(input) if input is not None else None,
         )
         (execution_id,) = await self.firer.fire([firing])
@@ -143,3 +155,8 @@ class Triggers:
             self._names.awaited(execution_id, event.step, event.event)
         elif isinstance(event, WaitEnded):
             self._names.wait_ended(execution_id, event.step)
+
+
+def _scope_by_hand(armed: Armed, now: int) -> Mapping[str, Any]:
+    """What an input can read where there is neither an event nor a time that came."""
+    return firing_for_time(armed, now).scope if isinstance(armed.trigger, ScheduleTrigger) else {}

@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 
-from dirigent.domain.domain_event import DomainEvent
 from dirigent.domain.errors import Conflict, DirigentError, NotFound, StorageFailure
 from dirigent.domain.event import (
     Event,
@@ -155,9 +154,8 @@ class Firer:
             "summary": definition.description or definition.name,
             "trigger": armed.id,
             "cause": firing.cause,
+            **firing.labels,
         }
-        if event is not None:
-            labels["event"] = _label(event)
         return Start(
             definition=definition,
             tenant=armed.tenant,
@@ -206,8 +204,3 @@ class Firer:
 
 def _stream(tenant: str, trigger: str) -> str:
     return f"triggers/{tenant}/{trigger}"
-
-
-def _label(event: DomainEvent) -> dict[str, str]:
-    named = {"id": event.id, "type": event.type, "source": event.source, "subject": event.subject}
-    return {name: value for name, value in named.items() if value}

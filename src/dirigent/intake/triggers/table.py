@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dirigent.domain.domain_event import DomainEvent
 from dirigent.domain.errors import NotFound
 from dirigent.domain.patterns import ANY, matches
-from dirigent.domain.trigger import EventTrigger, ScheduleTrigger, WebhookTrigger
+from dirigent.domain.trigger import EventTrigger, WebhookTrigger
 from dirigent.intake.triggers.armed import WEBHOOK, Armed
 
 _Key = tuple[str, str]
@@ -34,16 +34,18 @@ class TriggerTable:
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def put(self, tenant: str, workflow: str, triggers: Iterable[Armed]) -> None:
-        """Put the triggers of a workflow in the place of those it had; none takes it out."""
+    def put(self, tenant: str, workflow: str, triggers: Iterable[Armed]) -> tuple[Armed, ...]:
+        """Put the triggers of a workflow in the place of those it had, which are returned."""
         key = (tenant, workflow)
-        for old in self._workflows.pop(key, ()):
+        replaced = self._workflows.pop(key, ())
+        for old in replaced:
             self._remove(old)
         added = self._workflows[key] = tuple(triggers)
         for armed in added:
             self._by_id[tenant, armed.id] = armed
             for index, name in self._places(armed):
                 index[name] = (*index.get(name, ()), armed)
+        return replaced
 
     def find(self, tenant: str, id: str) -> Armed:
         """A trigger by its id; raises `NotFound`."""
@@ -67,10 +69,6 @@ class TriggerTable:
         if self._by_webhook and WEBHOOK in event.extensions:
             found += self._called(event)
         return found
-
-    def schedules(self) -> list[Armed]:
-        """The triggers that fire by time."""
-        return [armed for armed in self if isinstance(armed.trigger, ScheduleTrigger)]
 
     def _called(self, event: DomainEvent) -> tuple[Armed, ...]:
         named = self._by_webhook.get((event.tenant, str(event.extensions[WEBHOOK])), _NONE)

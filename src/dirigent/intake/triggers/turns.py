@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dirigent.domain.domain_event import DomainEvent
 from dirigent.domain.ids import fired_execution_id
-from dirigent.domain.trigger import Overlap
+from dirigent.domain.trigger import Overlap, ScheduleTrigger
 from dirigent.intake.events.log import Taken
+from dirigent.intake.time_zones import tzdata_version
 from dirigent.intake.triggers.armed import Armed, event_scope
 
 QUEUED_MAX = 1000
 QUEUED_OF_SCHEDULE_MAX = 1
+
+_SHOWN = ("id", "type", "source", "subject")
 
 _Key = tuple[str, str]
 
@@ -35,6 +39,7 @@ class Firing:
     position: int = 0
     due: int = 0
     given: dict[str, Any] | None = None
+    labels: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> _Key:
@@ -53,19 +58,24 @@ def firing_for_event(armed: Armed, taken: Taken) -> Firing:
         scope=event_scope(event),
         event=event,
         position=taken.position,
+        labels={"event": {name: value for name in _SHOWN if (value := getattr(event, name))}},
     )
 
 
-def firing_for_time(armed: Armed, due: int, timezone: tzinfo = UTC) -> Firing:
-    """What a time makes of a trigger; the same time gives the same execution."""
+def firing_for_time(armed: Armed, due: int) -> Firing:
+    """What a time makes of a schedule; the same time gives the same execution."""
+    assert isinstance(armed.trigger, ScheduleTrigger), "only these fire by time"
+    name = armed.trigger.timezone
     at = datetime.fromtimestamp(due / 1000, UTC)
     cause = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    local = at.astimezone(ZoneInfo(name)).isoformat()
     return Firing(
         armed=armed,
         execution_id=fired_execution_id(armed.tenant, armed.id, cause),
         cause=cause,
-        scope={"schedule": {"at": cause, "local": at.astimezone(timezone).isoformat()}},
+        scope={"schedule": {"at": cause, "local": local}},
         due=due,
+        labels={"schedule": {"at": cause, "local": local, "timezone": name, "tzdata": tzdata_version()}},
     )
 
 
