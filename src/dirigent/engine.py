@@ -52,6 +52,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     starts may spend; `execution_id` is made when it is empty. `correlation` joins what belongs together
     (the execution's own id where it is empty); `cause` and `cause_depth` are those of the passport.
     `priority`, 0 to 9, says how soon it is wanted among those of its tenant.
+    `allow_delivery` off holds whatever would leave, whatever the house allows.
     """
 
     definition: Definition
@@ -67,6 +68,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     cause: str = ""
     cause_depth: int = 0
     priority: int = 5
+    allow_delivery: bool = True
 
 
 def _random_id(now_ms: int) -> str:
@@ -125,6 +127,7 @@ class Engine:
                 cause=start.cause,
                 cause_depth=start.cause_depth,
                 priority=_priority(start.priority),
+                delivery=start.allow_delivery,
             ),
             trigger=start.trigger,
             labels=start.labels,
@@ -161,6 +164,11 @@ class Engine:
             raise Conflict(
                 f"{row.agent}.{row.action} is held because delivery is off.",
                 fix="Turn it on with DIRIGENT_ALLOW_DELIVERY=1, then approve again.",
+            )
+        if row.kind == "hold" and not self.read(row.execution_id).started.passport.delivery:
+            raise Conflict(
+                f"{row.agent}.{row.action} is held because its run was started without delivery.",
+                fix="Reject it, and start a run that may deliver.",
             )
         return await self._decide(row, "approved", actor, comment)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dirigent import __version__
 from dirigent.agents.catalogue import catalogue
+from dirigent.bootstrap.workshop import Workshop
 from dirigent.control.catalogue import control_agents
 from dirigent.control.policy.detection import Safety
 from dirigent.control.policy.gate import RulePolicyGate
@@ -19,12 +20,14 @@ from dirigent.control.policy.rules import Rule
 from dirigent.domain.domain_event import DomainEvent
 from dirigent.domain.event import Event
 from dirigent.domain.goal import Goal
+from dirigent.domain.job import TopicCounts
 from dirigent.domain.policy import Autonomy
 from dirigent.domain.workflow import Definition
 from dirigent.engine import Engine
 from dirigent.execution.dispatcher import Dispatcher, World
 from dirigent.execution.gates import Gates
 from dirigent.execution.registry import Registry
+from dirigent.intake.engine_flows import DeliveryOrchestrator, GoalFlow, WorkflowFlow
 from dirigent.intake.events.log import EventLog
 from dirigent.intake.events.reading import read_event
 from dirigent.intake.goals.report import GoalReport, report_goal
@@ -38,6 +41,7 @@ from dirigent.integrations.file_outbox import FileOutbox
 from dirigent.interpreter.loading import Inspected
 from dirigent.interpreter.reading import Reading
 from dirigent.ports import Clock, Model
+from dirigent.ports.queueing import Orchestrator
 from dirigent.runtimes.clock import SystemClock
 from dirigent.runtimes.ids import FreshIds
 from dirigent.runtimes.local import LocalRuntime
@@ -55,6 +59,7 @@ if TYPE_CHECKING:
     from dirigent.api.services import Services
 
 Progress = Callable[[str, str, int, int, str], None]
+Flow = Orchestrator | Workflow | Definition | str | Path
 
 
 class Dirigent:
@@ -63,7 +68,8 @@ class Dirigent:
     `agents` are your own agent classes, beside those that come with Dirigent. `model` stands for the
     language model; without one everything works by rules. The triggers of `workflows` (loaded ones, or
     files) are at work from the beginning, as are those of the folder in the settings. On entering, every
-    execution that had not ended is taken up again. Raises `DataFolderBusy` where another process holds
+    execution that had not ended is taken up again. `flows` are what jobs may run beside `goal` and
+    `delivery`: workflows, or orchestrators of your own. Raises `DataFolderBusy` where another process holds
     the folder.
 
     >>> async with Dirigent() as dirigent:
@@ -82,6 +88,7 @@ class Dirigent:
         settings: Settings | None = None,
         clock: Clock | None = None,
         progress: Progress | None = None,
+        flows: Mapping[str, Flow] | None = None,
     ) -> None:
         self.settings = settings or read_settings(data_folder=data_folder)
         if data_folder is not None:
@@ -90,6 +97,7 @@ class Dirigent:
         self.model = model or DeterministicModel()
         self.registry = Registry([*control_agents(), *catalogue(), *agents])
         self.resumed: list[str] = []
+        self._flows = dict(flows or {})
         self._workflows = [*workflows]
         self._progress = progress
         self._opened_at = time.monotonic()
@@ -111,6 +119,7 @@ class Dirigent:
     ) -> None:
         await self.triggers.close()
         await self.runtime.close()
+        self.work.close()
         await self.journal.close()
         self.projections.close()
         self.event_index.close()
@@ -149,6 +158,8 @@ class Dirigent:
         )
         self.intake = Intake(self.engine, self.registry, built_in, self.clock, self._limits())
         self.triggers = self._triggers(folder)
+        self.work = Workshop(folder, self.registry, self.clock, allow_delivery=self.settings.allow_delivery)
+        self._offer_flows()
         self.resumed = await self.runtime.start()
         for workflow in [*files_of(self.settings.workflows), *self._workflows]:
             self.arm(workflow)
@@ -234,7 +245,7 @@ class Dirigent:
         found = [
             *(_component(spec.key, "online", spec.description) for spec in agents),
             _component("executor", "online", f"{active} executions in memory"),
-            _component("queue", "online", "embedded"),
+            queue_health(self.work.counts()),
             _component("event_store", "error" if damaged else "online", "; ".join(damaged.values())),
             _component("database", "online", "SQLite"),
             _component("brain", "online", f"{self.model.provider} provider"),
@@ -270,6 +281,21 @@ class Dirigent:
     def observe(self, observer: Callable[[str, Event], None]) -> Callable[[], None]:
         """Be told of every durable event; returns how to stop."""
         return self.runtime.observe(observer)
+
+    def _offer_flows(self) -> None:
+        """Goals, the delivery of messages and the caller's flows, under their names."""
+        engine, intake = self.engine, self.intake
+        self.registry.flows.replace("goal", GoalFlow(engine, intake))
+        delivery = DeliveryOrchestrator(engine, intake, lambda: built_in("delivery"), self.records)
+        self.registry.flows.replace("delivery", delivery)
+        for name, flow in self._flows.items():
+            self.registry.flows.replace(name, self._as_orchestrator(flow))
+
+    def _as_orchestrator(self, flow: Flow) -> Orchestrator:
+        if not isinstance(flow, Workflow | Definition | str | Path):
+            return flow
+        definition = self.workflow(flow)
+        return WorkflowFlow(self.engine, self.intake, lambda: definition)
 
     def _triggers(self, folder: Path) -> Triggers:
         self.firings = SqliteFirings(folder)
@@ -310,3 +336,11 @@ class Dirigent:
 
 def _component(name: str, status: str, detail: str) -> dict[str, str]:
     return {"name": name, "status": status, "detail": detail}
+
+
+def queue_health(counts: Sequence[TopicCounts]) -> dict[str, str]:
+    """The queue as a component; jobs that are dead wait for a person, and say so."""
+    dead = sum(count.dead for count in counts)
+    still_open = sum(count.open for count in counts)
+    told = f"embedded; {still_open} open, {dead} dead" if counts else "embedded"
+    return _component("queue", "degraded" if dead else "online", told)

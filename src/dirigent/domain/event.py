@@ -24,7 +24,8 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `plan` is the approved envelope: the `agent.action` pairs it may call; empty means any.
     `budget` is the most it and its children may spend; None means no bound of its own. `cause` is the id
-    of the event that started it or one of its parents, `cause_depth` that event's depth.
+    of the event that started it or one of its parents, `cause_depth` that event's depth. `delivery` off
+    holds whatever would leave, also where the house lets things leave.
     """
 
     tenant: str
@@ -38,6 +39,7 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     priority: int = 5
     cause: str = ""
     cause_depth: int = 0
+    delivery: bool = True
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):

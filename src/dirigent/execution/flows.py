@@ -42,6 +42,11 @@ class Flows:
             raise Conflict(f"There is a flow {name!r} already.", fix="Give this one another name.")
         self._flows[name] = flow if isinstance(flow, Orchestrator) else FunctionFlow(flow)
 
+    def replace(self, name: str, flow: Orchestrator) -> None:
+        """Take in a flow in the place of whatever stood there."""
+        self._flows.pop(name, None)
+        self.register(name, flow)
+
     def resolve(self, name: str) -> Orchestrator:
         """The orchestrator of a flow; raises `NotFound` listing the flows there are."""
         found = self._flows.get(name)

@@ -89,8 +89,8 @@ class Gates:
         course = course_of(level, action.spec.risk, _confidence(request.inputs))
         if course is Course.SIMULATE:
             return Judgement(course="simulate", decision=decision, reason=f"{level} only simulates")
-        if action.spec.outward and not self._allow_delivery(request.passport.tenant):
-            return Judgement(course="hold", decision=decision, reason="allow_delivery is off")
+        if action.spec.outward and (reason := self._kept_in(request)):
+            return Judgement(course="hold", decision=decision, reason=reason)
         if request.approved and request.approved == request.payload:
             return Judgement(course="run", decision=decision, reason="approved by a person")
         if decision.verdict is Verdict.REQUIRE_APPROVAL:
@@ -99,6 +99,12 @@ class Gates:
             reason = f"{action.spec.risk} asks a person at {level}"
             return Judgement(course="ask", decision=decision, reason=reason)
         return Judgement(course="run", decision=decision)
+
+    def _kept_in(self, request: Request) -> str:
+        """Why nothing may leave now; empty where it may."""
+        if not self._allow_delivery(request.passport.tenant):
+            return "allow_delivery is off"
+        return "" if request.passport.delivery else "allow_delivery is off for this run"
 
 
 def _outside(request: Request, action: Action) -> Finding | None:

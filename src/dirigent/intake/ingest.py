@@ -71,11 +71,18 @@ class Intake:
             max_autonomy=self._limits.max_autonomy,
         )
 
-    async def submit_goal(self, payload: Mapping[str, Any] | Goal | str, *, trigger: str = "api") -> Accepted:
+    async def submit_goal(
+        self,
+        payload: Mapping[str, Any] | Goal | str,
+        *,
+        trigger: str = "api",
+        execution_id: str = "",
+        allow_delivery: bool = True,
+    ) -> Accepted:
         """Accept a goal; its built-in workflow runs in the background."""
         goal = self.read_goal(payload)
         facts = plain(goal)
-        execution_id = await self._engine.start(
+        accepted = await self._engine.start(
             Start(
                 definition=self._library("goal"),
                 tenant=goal.tenant,
@@ -85,11 +92,12 @@ class Intake:
                 budget=goal.max_budget,
                 trigger=trigger,
                 labels={"goal": facts, "summary": goal.description or goal.goal_type.value},
-                execution_id=self._engine.new_goal_id(),
+                execution_id=execution_id or self._engine.new_goal_id(),
+                allow_delivery=allow_delivery,
             )
         )
         return Accepted(
-            execution_id=execution_id,
+            execution_id=accepted,
             status="accepted",
             estimated_completion=self._completion(goal),
             goal=goal,
@@ -104,6 +112,9 @@ class Intake:
         autonomy: Autonomy | None = None,
         budget: float | None = None,
         trigger: str = "manual",
+        execution_id: str = "",
+        correlation: str = "",
+        allow_delivery: bool = True,
     ) -> str:
         """Start a workflow and return its execution's id."""
         whose = tenant or self._limits.tenant
@@ -118,6 +129,9 @@ class Intake:
                 budget=budget,
                 trigger=trigger,
                 labels={"summary": definition.description or definition.name},
+                execution_id=execution_id,
+                correlation=correlation,
+                allow_delivery=allow_delivery,
             )
         )
 

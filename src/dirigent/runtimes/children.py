@@ -45,6 +45,7 @@ def child_started(
             correlation=passport.correlation,
             priority=passport.priority,
             cause=passport.cause,
+            delivery=passport.delivery,
             cause_depth=passport.cause_depth,
         ),
         trigger="parent",

@@ -1,0 +1,76 @@
+"""The queue of a data folder with its manager, its workers and its audit store."""
+
+from __future__ import annotations
+
+import uuid
+from functools import cached_property
+from pathlib import Path
+from typing import Unpack
+
+from dirigent.bootstrap.wiring import Pace, Worker
+from dirigent.domain.job import TopicCounts
+from dirigent.execution.registry import Registry
+from dirigent.execution.worker_events import Emit
+from dirigent.intake.campaign_manager import CampaignManager
+from dirigent.ports import Clock
+from dirigent.storage.sqlite.audit import SqliteAudit
+from dirigent.storage.sqlite.queue import SqliteQueue
+
+QUEUE, AUDIT = "queue.db", "audit.db"
+
+
+class Workshop:
+    """Opens what it is asked for when it is asked for it: a folder without jobs has no queue.
+
+    Any number of processes may have one over the same folder; the journal is not touched.
+    """
+
+    def __init__(
+        self, folder: Path, registry: Registry, clock: Clock, *, allow_delivery: bool = False
+    ) -> None:
+        self._folder = folder
+        self._registry = registry
+        self._clock = clock
+        self._allow_delivery = allow_delivery
+
+    @cached_property
+    def queue(self) -> SqliteQueue:
+        """The durable queue, in a file of its own that processes share."""
+        return SqliteQueue(self._folder / QUEUE, self._clock)
+
+    @cached_property
+    def audit(self) -> SqliteAudit:
+        """What runs did, beside the queue."""
+        return SqliteAudit(self._folder / AUDIT, self._clock)
+
+    @cached_property
+    def manager(self) -> CampaignManager:
+        """Takes triggers and enqueues their jobs."""
+        return CampaignManager(
+            registry=self._registry,
+            queue=self.queue,
+            audit=self.audit,
+            clock=self._clock,
+            new_id=lambda: uuid.uuid4().hex[:24],
+            allow_delivery=self._allow_delivery,
+        )
+
+    def worker(self, *, emit: Emit | None = None, **pace: Unpack[Pace]) -> Worker:
+        """A worker on the queue; see `dirigent.execution.worker` for how it can be paced."""
+        return Worker(self.queue, self._registry, audit=self.audit, emit=emit, clock=self._clock, **pace)
+
+    def counts(self) -> list[TopicCounts]:
+        """How many jobs are in which state, by topic; none where nothing was ever enqueued."""
+        return self.queue.counts() if self.exists else []
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever enqueued."""
+        return (self._folder / QUEUE).is_file()
+
+    def close(self) -> None:
+        """Release what was opened."""
+        for opened in ("queue", "audit"):
+            if opened in self.__dict__:
+                self.__dict__.pop(opened).close()
+        self.__dict__.pop("manager", None)
