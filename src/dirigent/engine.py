@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,10 @@ from dirigent.domain.ids import goal_execution_id
 from dirigent.domain.patterns import is_name
 from dirigent.domain.policy import Autonomy
 from dirigent.domain.workflow import Definition
+from dirigent.interpreter.forking import fork_of
+from dirigent.interpreter.graph import build_graph
 from dirigent.interpreter.inputs import check_input
+from dirigent.interpreter.loading import stored_definition
 from dirigent.interpreter.reading import Reading, read_execution
 from dirigent.ports import (
     ApprovalRow,
@@ -42,6 +45,7 @@ from dirigent.ports import (
 
 GOALS_PER_SECOND_MAX = 100_000
 PRIORITY_MAX = 9
+FIRING = ("trigger", "cause")  # labels by which a trigger finds what it started
 SIGNAL_BYTES_MAX = 256 * 1024
 
 
@@ -142,6 +146,67 @@ class Engine:
     def is_known(self, execution_id: str) -> bool:
         """Whether an execution of this id was handed in, whether or not it is on stable storage yet."""
         return self._journal.head(execution_id) > 0
+
+    async def fork(
+        self,
+        execution_id: str,
+        actor: str,
+        *,
+        at: int | str | None = None,
+        edits: Mapping[str, Any] | None = None,
+        input: Mapping[str, Any] | None = None,
+        again: Collection[str] = (),
+        trigger: str = "fork",
+    ) -> str:
+        """Start an execution that takes over from another what its steps gave, and does the others itself.
+
+        `at` is a version of its history, or the step before which it is forked; without it all is kept
+        that was settled. `edits` gives steps other outputs, `input` takes the place of the whole input.
+        Nothing that is kept is done again; what was undone is. An effect whose end nobody knows is done
+        again under its key where it has one; otherwise `Conflict` asks for its output in `edits`, or for
+        its step in `again`. Raises `InvalidInput` for steps and versions that do not exist.
+        """
+        events = self.events(execution_id)
+        before = events[0]
+        assert isinstance(before, ExecutionStarted), "every execution starts with its start"
+        if before.parent:
+            root = execution_id.partition("/")[0]
+            raise Conflict(f"{execution_id!r} belongs to {root!r}.", fix="Fork that one.")
+        definition = self._definition(before.definition)
+        kept = storable(dict(edits or {}), "The edits")
+        fork = fork_of(build_graph(definition), events, at=at, edits=kept, again=again, exists=self.is_known)
+        now = self._clock.now_ms()
+        forked = self._fresh_id(now)
+        given = before.input if input is None else storable(check_input(definition, input), "The input")
+        passport = msgspec.structs.replace(before.passport, actor=actor, correlation=forked)
+        started = ExecutionStarted(
+            at=now,
+            execution_id=forked,
+            workflow=before.workflow,
+            definition=before.definition,
+            input=given,
+            passport=passport,
+            trigger=trigger,
+            labels={name: said for name, said in before.labels.items() if name not in FIRING},
+            forked_from=execution_id,
+            forked_at=fork.version,
+            kept=fork.kept,
+            unsettled=fork.unsettled,
+        )
+        await self.runtime.submit(definition, started)
+        return forked
+
+    async def retry(
+        self, execution_id: str, actor: str, *, step: str | None = None, again: Collection[str] = ()
+    ) -> str:
+        """Do what an execution left undone that ended without its result: a fork of it, linked to it.
+
+        With `step` that step and everything behind it is done again as well.
+        """
+        status = self.row(execution_id).status
+        if status not in ("failed", "blocked", "rejected", "cancelled"):
+            raise Conflict(f"{execution_id!r} is {status}.", fix="Fork it to do some of its steps again.")
+        return await self.fork(execution_id, actor, at=step, again=again, trigger="retry")
 
     def new_goal_id(self) -> str:
         """A free id for a goal accepted now."""
@@ -300,6 +365,10 @@ class Engine:
         """Executions, newest first; `parent=""` leaves out those that others started."""
         return self._projections.executions(tenant, statuses=statuses, parent=parent, limit=limit)
 
+    def forks(self, execution_id: str) -> list[ExecutionRow]:
+        """Executions that were forked from one, oldest first."""
+        return self._projections.executions(forked_from=execution_id)[::-1]
+
     def children(self, execution_id: str) -> list[ExecutionRow]:
         """Executions that one started, oldest first."""
         return self._projections.executions(parent=execution_id)[::-1]
@@ -343,6 +412,12 @@ class Engine:
                 f"The signal {signal.signal_id!r} was received before and said something else."
             )
         return found is not None
+
+    def _definition(self, content_hash: str) -> Definition:
+        stored = self._projections.definition(content_hash)
+        if stored is None:
+            raise NotFound(f"The definition {content_hash[:12]} is not stored.", code="definition_not_found")
+        return stored_definition(stored)
 
     def _open_approval(self, approval_id: str) -> ApprovalRow:
         row = self.approval(approval_id)

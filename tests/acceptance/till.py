@@ -27,6 +27,7 @@ class Recorder:
 
     calls: list[Call] = field(default_factory=list)
     broken: Counter[str] = field(default_factory=Counter)
+    refused: set[str] = field(default_factory=set)
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def take(self, ctx: Context, what: str, receipt: str = "") -> str:
@@ -34,6 +35,8 @@ class Recorder:
         self.calls.append(Call(ctx.key, ctx.execution_id, ctx.step, what, receipt))
         if gate := self.gates.get(what):
             await gate.wait()
+        if what in self.refused:
+            raise ActionFailed(f"{what}: no")
         if self.broken[what]:
             self.broken[what] -= 1
             raise TransientError(f"{what}: not now")

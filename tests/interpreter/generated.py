@@ -14,6 +14,7 @@ from dirigent.domain.canonical import canonical_bytes, digest_of, plain
 from dirigent.domain.command import Command, InvokeAction
 from dirigent.domain.event import AnyEvent, Event, Failure
 from dirigent.domain.workflow import Definition
+from dirigent.interpreter.forking import Fork
 from dirigent.interpreter.loading import definition_from, definition_to_dict
 from dirigent.interpreter.machine import Machine
 from tests.interpreter.harness import Ask, Harness, Unknown
@@ -134,10 +135,12 @@ def _connection(source: dict[str, Any], target: dict[str, Any]) -> st.SearchStra
     return by_word | GUARDS.map(lambda condition: {**ends, "condition": condition})
 
 
-def run(definition: Definition, seed: int) -> Trace:
+def run(definition: Definition, seed: int, fork: Fork | None = None) -> Trace:
     """One run to its end, in an order and with outcomes that hang on the seed alone."""
     chance = random.Random(seed)
-    harness = Harness(definition, lambda command: _answer(chance, command), pick=chance.choice, **INPUT)
+    harness = Harness(
+        definition, lambda command: _answer(chance, command), pick=chance.choice, fork=fork, **INPUT
+    )
     for _ in range(500):
         if harness.run().machine.state.ended:
             break

@@ -36,6 +36,7 @@ from dirigent.domain.event import (
 )
 from dirigent.domain.ids import approval_id
 from dirigent.domain.workflow import Definition
+from dirigent.interpreter.forking import Fork
 from dirigent.interpreter.graph import Graph
 from dirigent.interpreter.loading import definition_from
 from dirigent.interpreter.machine import Machine
@@ -102,6 +103,7 @@ class Harness:
         act: Act = succeed,
         *,
         pick: Pick = lambda names: names[0],
+        fork: Fork | None = None,
         **data: Any,
     ) -> None:
         self.machine = Machine(definition)
@@ -124,6 +126,10 @@ class Harness:
                 definition="hash",
                 input=data,
                 passport=Passport(tenant="org_1", actor="anna"),
+                forked_from="exec-0" if fork else "",
+                forked_at=fork.version if fork else 0,
+                kept=fork.kept if fork else {},
+                unsettled=fork.unsettled if fork else {},
             )
         )
 

@@ -21,7 +21,11 @@ class RecordEvent(Command, frozen=True, kw_only=True, tag=True):
 
 
 class InvokeAction(Command, frozen=True, kw_only=True, tag=True):
-    """Take an action through the dispatcher. `approved` is the payload hash a person approved."""
+    """Take an action through the dispatcher. `approved` is the payload hash a person approved.
+
+    `key` and `payload` are those of an effect that was announced before, in the execution this one was
+    forked from, and of which nobody knows the end.
+    """
 
     step: str
     attempt: int
@@ -31,6 +35,8 @@ class InvokeAction(Command, frozen=True, kw_only=True, tag=True):
     timeout_ms: int = 0
     approved: str = ""
     started: bool = False
+    key: str = ""
+    payload: str = ""
 
 
 class BreakOff(Command, frozen=True, kw_only=True, tag=True):
@@ -54,10 +60,14 @@ class AwaitSignal(Command, frozen=True, kw_only=True, tag=True):
 
 
 class StartChild(Command, frozen=True, kw_only=True, tag=True):
-    """Start an execution for a step, or find it when it is there already."""
+    """Start an execution for a step, or find it when it is there already.
+
+    It goes on where `forked_from` ended without its result, if that ran the same definition.
+    """
 
     step: str
     child: str
     workflow: str
     definition: dict[str, Any] | None
     input: dict[str, Any]
+    forked_from: str = ""

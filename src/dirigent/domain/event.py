@@ -48,8 +48,40 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     at: int
 
 
+class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a step in the execution that another was forked from: its output or its error.
+
+    `version` is the event that said so, 0 where a person wrote the output for the fork. `child` is the
+    execution that the step had started. `item` is the digest of the item, for an item of a `foreach` step.
+    """
+
+    output: Any = None
+    error: Failure | None = None
+    version: int = 0
+    child: str = ""
+    item: str = ""
+
+
+class Unsettled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of a step that had begun there and is done again here.
+
+    `key` and `payload` are those under which its effect was announced and never settled: the same effect is
+    done again under the same key. `calls` is what its action had asked for, `child` the execution that it
+    had started and that did not come to its result.
+    """
+
+    key: str = ""
+    payload: str = ""
+    calls: tuple[CallStarted | CallEnded, ...] = ()
+    child: str = ""
+
+
 class ExecutionStarted(Event, frozen=True, kw_only=True, tag=True):
-    """An execution was accepted. `definition` is the content hash it stays on."""
+    """An execution was accepted. `definition` is the content hash it stays on.
+
+    One that was forked takes over what steps of another gave (`kept`) up to the event `forked_at`, and
+    does the others itself.
+    """
 
     execution_id: str
     workflow: str
@@ -61,6 +93,10 @@ class ExecutionStarted(Event, frozen=True, kw_only=True, tag=True):
     parent_step: str = ""
     pending: bool = False
     labels: dict[str, Any] = {}
+    forked_from: str = ""
+    forked_at: int = 0
+    kept: dict[str, Kept] = {}
+    unsettled: dict[str, Unsettled] = {}
 
 
 class DefinitionStored(Event, frozen=True, kw_only=True, tag=True):
@@ -194,6 +230,12 @@ class StepSkipped(Event, frozen=True, kw_only=True, tag=True):
     step: str
     reason: str
     degrades: bool = False
+
+
+class StepTakenOver(Event, frozen=True, kw_only=True, tag=True):
+    """A step did not run: what it gave in the execution this one was forked from is taken over."""
+
+    step: str
 
 
 class StepOutcomeUnknown(Event, frozen=True, kw_only=True, tag=True):
@@ -419,6 +461,7 @@ AnyEvent = (
     | StepCompleted
     | StepFailed
     | StepSkipped
+    | StepTakenOver
     | StepOutcomeUnknown
     | StepOutcomeResolved
     | FanOutStarted

@@ -50,3 +50,8 @@ def fired_execution_id(tenant: str, trigger: str, cause: str) -> str:
     """The id of the execution that a trigger starts for an event or a time; firing again gives it again."""
     digest = hashlib.sha256("\x1f".join((tenant, trigger, cause)).encode()).digest()
     return f"exec_{uuid.UUID(bytes=digest[:16], version=5)}"
+
+
+def defined_step(name: str) -> str:
+    """The id in the definition of a step as it runs: `refine[2].draft` is `draft`, `draft[3]` as well."""
+    return name.rpartition(".")[2].partition("[")[0]

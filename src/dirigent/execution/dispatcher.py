@@ -236,6 +236,8 @@ class Dispatcher:
             raise Refused(
                 f"It is not known what became of {request.call}.", rules=("effect.outcome_unknown",)
             )
+        if isinstance(before, CallStarted):
+            request = replace(request, key=before.key, key_payload=before.payload)
         if not self.budgets.reserve(request.root, action.spec.cost):
             raise Refused(self._budget_reason(request, action), rules=("budget.exhausted",))
         return await self._run_call(request, action, arguments, judgement, ledger)

@@ -34,7 +34,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     `call` is empty for a step's own action, else `<step>/<ordinal>`. `approved` is the payload hash
     that a person approved. `started` says that an earlier process let it through and may have acted.
-    `proposed` marks what a model proposed.
+    `proposed` marks what a model proposed. `key` and `key_payload` are those of an effect that was
+    announced before and of which nobody knows the end: the very same effect is done under the same key.
     """
 
     passport: Passport
@@ -50,6 +51,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     approved: str = ""
     started: bool = False
     proposed: bool = False
+    key: str = ""
+    key_payload: str = ""
 
     @cached_property
     def payload(self) -> str:
@@ -64,4 +67,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 def key_of(request: Request, action: str) -> str:
     """The idempotency key of a request for an action, named `agent.action`; the same for every attempt."""
+    if request.key and request.key_payload == request.payload:
+        return request.key
     return effect_key(request.passport.tenant, request.execution_id, request.call or request.step, 0, action)

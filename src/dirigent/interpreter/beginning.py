@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from dirigent.domain.canonical import digest_of
 from dirigent.domain.command import InvokeAction, RecordEvent, StartChild, StartTimer
 from dirigent.domain.errors import ExpressionError
 from dirigent.domain.event import (
@@ -15,12 +16,14 @@ from dirigent.domain.event import (
     StepCompleted,
     StepFailed,
     StepSkipped,
+    StepTakenOver,
+    Unsettled,
 )
 from dirigent.domain.event import Failure as FailureValue
 from dirigent.domain.ids import approval_id, child_execution_id
 from dirigent.domain.patterns import is_pattern
 from dirigent.domain.workflow import Kind
-from dirigent.interpreter.state import StepState, Turn
+from dirigent.interpreter.state import StepState, Turn, names_of_item
 from dirigent.interpreter.validation import violations
 
 APPROVAL_LIFE_MS = 24 * 3600 * 1000
@@ -36,6 +39,9 @@ def begin(turn: Turn, step: str) -> None:
     state = turn.state.steps[step]
     state.status = "running"
     state.attempt = 1
+    if taken_over(turn, step):
+        record(turn, step, StepTakenOver(at=turn.state.now, step=step))
+        return
     try:
         if not _is_wanted(turn, step):
             record(turn, step, StepSkipped(at=turn.state.now, step=step, reason=f"when: {node.step.when}"))
@@ -56,6 +62,20 @@ def _is_wanted(turn: Turn, step: str) -> bool:
     if of_item is not bool(turn.state.steps[step].parent):
         return True
     return node.when.holds(turn.scope(node.when.names, step=step))
+
+
+def taken_over(turn: Turn, step: str) -> bool:
+    """Whether a fork takes over what the step gave; for an item, if the item is still the same."""
+    kept = turn.state.kept.get(step)
+    if kept is None:
+        return False
+    item = turn.state.steps.get(step.partition(".")[0])
+    if not kept.item:
+        return True
+    if item is not None and item.parent and digest_of(names_of_item(turn.state, item)["item"]) == kept.item:
+        return True
+    del turn.state.kept[step]
+    return False
 
 
 def record(turn: Turn, step: str, event: Event) -> None:
@@ -79,6 +99,7 @@ def invoke(turn: Turn, step: str) -> None:
     state = turn.state.steps[step]
     assert state.inputs is not None, "inputs are set when the step begins"
     state.started = False
+    before = turn.state.unsettled.get(step, Unsettled())
     turn.order(
         f"step:{step}",
         InvokeAction(
@@ -89,6 +110,8 @@ def invoke(turn: Turn, step: str) -> None:
             inputs=state.inputs,
             timeout_ms=node.step.timeout_ms,
             approved=state.approved,
+            key=before.key,
+            payload=before.payload,
         ),
     )
 
@@ -104,7 +127,11 @@ def go_on(turn: Turn) -> None:
 
 
 def _begin_agent(turn: Turn, step: str) -> None:
-    turn.state.steps[step].inputs = _parameters(turn, step)
+    state = turn.state.steps[step]
+    state.inputs = _parameters(turn, step)
+    for call in turn.state.unsettled.get(step, Unsettled()).calls:
+        turn.state.calls[call.call] = call
+        state.calls.append(call.call)
     invoke(turn, step)
 
 
@@ -181,6 +208,7 @@ def _begin_subworkflow(turn: Turn, step: str) -> None:
             workflow="" if definition is not None else node.step.workflow,
             definition=definition,
             input=_parameters(turn, step),
+            forked_from=turn.state.unsettled.get(step, Unsettled()).child,
         ),
     )
 

@@ -24,6 +24,7 @@ def execution_started(turn: Turn, event: ExecutionStarted) -> None:
     state.execution_id, state.workflow = event.execution_id, event.workflow
     state.passport, state.input, state.labels = event.passport, event.input, event.labels
     state.parent, state.parent_step, state.trigger = event.parent, event.parent_step, event.trigger
+    state.kept, state.unsettled = dict(event.kept), dict(event.unsettled)
     state.status, state.started_at = "pending" if event.pending else "running", event.at
     state.pending = event.pending
     whole = turn.graph.bodies[""]

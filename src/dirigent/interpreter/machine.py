@@ -34,6 +34,7 @@ from dirigent.domain.event import (
     StepOutcomeUnknown,
     StepSkipped,
     StepStarted,
+    StepTakenOver,
     TimerFired,
     WaitEnded,
 )
@@ -55,6 +56,7 @@ HANDLERS: dict[type[Event], Handler] = {
     ExecutionCompleted: lifecycle.execution_completed,
     ExecutionFailed: lifecycle.execution_failed,
     ExecutionCancelled: lifecycle.execution_cancelled,
+    StepTakenOver: steps.step_taken_over,
     StepStarted: steps.step_started,
     StepCompleted: steps.step_completed,
     StepFailed: steps.step_failed,
@@ -135,6 +137,7 @@ LIFECYCLE: dict[type[Event], frozenset[str]] = {
     StepCompleted: frozenset({"running"}),
     StepFailed: frozenset({"running"}),
     StepSkipped: frozenset({"pending", "running"}),
+    StepTakenOver: frozenset({"running"}),
     StepOutcomeUnknown: frozenset({"running"}),
     StepOutcomeResolved: frozenset({"outcome_unknown"}),
     ApprovalRequested: frozenset({"running"}),

@@ -32,6 +32,7 @@ from dirigent.domain.event import (
     StepOutcomeUnknown,
     StepSkipped,
     StepStarted,
+    StepTakenOver,
     WaitEnded,
 )
 
@@ -131,6 +132,15 @@ def _step_skipped(reading: Reading, event: StepSkipped) -> None:
     step = reading.step(event.step, event.at)
     step.reason = event.reason
     _end(step, "skipped", event.at)
+
+
+def _taken_over(reading: Reading, event: StepTakenOver) -> None:
+    step = reading.step(event.step, event.at)
+    kept = reading.started.kept[event.step]
+    step.output, step.error, step.child = kept.output, kept.error, kept.child
+    origin = reading.started.forked_from
+    step.reason = f"taken over from {origin}" if kept.version else f"written for the fork of {origin}"
+    _end(step, "failed" if kept.error is not None else "succeeded", event.at)
 
 
 def _unknown(reading: Reading, event: StepOutcomeUnknown) -> None:
@@ -235,6 +245,7 @@ _READERS: dict[type[Event], Callable[[Reading, Any], None]] = {
     StepCompleted: _step_completed,
     StepFailed: _step_failed,
     StepSkipped: _step_skipped,
+    StepTakenOver: _taken_over,
     StepOutcomeUnknown: _unknown,
     StepOutcomeResolved: _resolved,
     FanOutStarted: _fan_out,

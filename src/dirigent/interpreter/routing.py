@@ -12,11 +12,12 @@ from dirigent.interpreter.graph import Edge, Node
 from dirigent.interpreter.state import Turn, remember_output
 
 
-def succeed(turn: Turn, step: str, output: object) -> None:
-    """A step has its result."""
+def succeed(turn: Turn, step: str, output: object, *, own: bool = True) -> None:
+    """A step has its result; what another execution did is not undone by this one."""
     turn.state.steps[step].status = "succeeded"
     remember_output(turn.state, step, output)
-    compensation.remember(turn, step, output)
+    if own:
+        compensation.remember(turn, step, output)
     settle(turn, step)
 
 
@@ -29,7 +30,7 @@ def fail(turn: Turn, step: str, error: Failure, status: str = "") -> None:
     if node.step.on_error == "continue":
         state.degraded = True
         remember_output(state, step, None)
-    elif not _is_handled(node):
+    elif not is_handled(node):
         region.failure = region.failure or error
         region.failure_status = region.failure_status or status or node.step.ends_as
     settle(turn, step)
@@ -90,10 +91,11 @@ def _failed_before(turn: Turn, step: str, edge: Edge) -> str:
         return ""
     if source.status == "skipped":
         return source.cut
-    return step if source.status == "failed" and not _is_handled(turn.node_of(step)) else ""
+    return step if source.status == "failed" and not is_handled(turn.node_of(step)) else ""
 
 
-def _is_handled(node: Node) -> bool:
+def is_handled(node: Node) -> bool:
+    """Whether the run goes on after a failure of this step."""
     return node.step.on_error == "continue" or any(edge.on == "error" for edge in node.outgoing)
 
 

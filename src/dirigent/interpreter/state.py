@@ -16,8 +16,10 @@ from dirigent.domain.event import (
     ExecutionCancelled,
     ExecutionFailed,
     Failure,
+    Kept,
     Passport,
     SignalReceived,
+    Unsettled,
 )
 from dirigent.domain.ids import item_step
 from dirigent.interpreter.graph import Body, Graph, Node
@@ -126,6 +128,8 @@ class State(msgspec.Struct, kw_only=True):
 
     `regions` are the whole, under the empty name, and every block that runs, under its step's name.
 
+    `kept` and `unsettled` are what a forked execution takes over, by step, until that begins.
+
     `outstanding` holds every command that no event has answered yet; `held` the steps that a paused
     execution has not begun. `calls` holds what running actions asked for, so that a repeated attempt
     finds what it already has. `undo` is what completed steps left to be undone, oldest first. `ending` is
@@ -143,6 +147,8 @@ class State(msgspec.Struct, kw_only=True):
     parent: str = ""
     parent_step: str = ""
     trigger: str = ""
+    kept: dict[str, Kept] = msgspec.field(default_factory=dict)
+    unsettled: dict[str, Unsettled] = msgspec.field(default_factory=dict)
     steps: dict[str, StepState] = msgspec.field(default_factory=dict)
     regions: dict[str, RegionState] = msgspec.field(default_factory=_whole)
     fans: dict[str, FanState] = msgspec.field(default_factory=dict)

@@ -16,6 +16,7 @@ from dirigent.domain.event import (
     StepOutcomeUnknown,
     StepSkipped,
     StepStarted,
+    StepTakenOver,
 )
 from dirigent.domain.workflow import Retry
 from dirigent.interpreter import compensation, fanout, routing
@@ -84,6 +85,19 @@ def step_skipped(turn: Turn, event: StepSkipped) -> None:
         fanout.item_ended(turn, event.step, None, None)
     else:
         routing.settle(turn, event.step)
+
+
+def step_taken_over(turn: Turn, event: StepTakenOver) -> None:
+    """What the step gave elsewhere counts here; it is for the other execution to undo it."""
+    kept = turn.state.kept.pop(event.step)
+    state = _close(turn, event.step)
+    if state.parent:
+        state.status, state.error = ("succeeded" if kept.error is None else "failed"), kept.error
+        fanout.item_ended(turn, event.step, kept.output, kept.error)
+    elif kept.error is not None:
+        routing.fail(turn, event.step, kept.error)
+    else:
+        routing.succeed(turn, event.step, kept.output, own=False)
 
 
 def step_outcome_unknown(turn: Turn, event: StepOutcomeUnknown) -> None:

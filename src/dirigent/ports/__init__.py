@@ -36,6 +36,7 @@ class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int
     ended_at: int | None
     summary: str
+    forked_from: str | None = None
 
 
 class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +92,7 @@ class Projections(Protocol):
         *,
         statuses: Sequence[str] = (),
         parent: str | None = None,
+        forked_from: str | None = None,
         limit: int = 100,
     ) -> list[ExecutionRow]:
         """Executions, newest first; `parent=""` lists only those that no other execution started."""

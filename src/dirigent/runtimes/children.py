@@ -14,17 +14,22 @@ from dirigent.domain.event import (
 )
 from dirigent.domain.workflow import Definition
 from dirigent.execution.registry import Registry
+from dirigent.interpreter.forking import Fork, fork_of
+from dirigent.interpreter.graph import Graph
 from dirigent.interpreter.inputs import check_input
 from dirigent.interpreter.machine import Machine
 from dirigent.interpreter.state import State
+from dirigent.ports import Journal
+
+NOTHING = Fork(version=0, kept={}, unsettled={})
 
 
 def child_started(
-    parent: State, command: StartChild, definition: Definition, registry: Registry, now_ms: int
+    parent: State, command: StartChild, definition: Definition, registry: Registry, fork: Fork, now_ms: int
 ) -> ExecutionStarted:
     """The start of an execution for a step; it may do no more than the one that starts it.
 
-    Raises `InvalidInput` where the input does not fit the definition.
+    `fork` is what it takes over. Raises `InvalidInput` where the input does not fit the definition.
     """
     assert parent.passport is not None, "an execution starts with ExecutionStarted"
     passport = parent.passport
@@ -51,7 +56,20 @@ def child_started(
         trigger="parent",
         parent=parent.execution_id,
         parent_step=command.step,
+        forked_from=command.forked_from if fork.version else "",
+        forked_at=fork.version,
+        kept=fork.kept,
+        unsettled=fork.unsettled,
     )
+
+
+def fork_of_child(command: StartChild, graph: Graph, journal: Journal) -> Fork:
+    """What there is to take over, if there was an execution of this definition; raises as `fork_of`."""
+    events = journal.read(command.forked_from) if command.forked_from else []
+    before = events[0] if events else None
+    if not isinstance(before, ExecutionStarted) or before.definition != graph.definition.content_hash:
+        return NOTHING
+    return fork_of(graph, events, exists=lambda child: journal.head(child) > 0)
 
 
 def child_ended(machine: Machine, last: Event, now_ms: int) -> ChildEnded:

@@ -29,7 +29,7 @@ from dirigent.execution.failures import failure_of
 from dirigent.execution.request import Request
 from dirigent.interpreter.machine import Machine
 from dirigent.ports import Clock, Journal, Passive, Projections
-from dirigent.runtimes.children import child_ended, child_started, never_begun
+from dirigent.runtimes.children import child_ended, child_started, fork_of_child, never_begun
 from dirigent.runtimes.definitions import Definitions
 from dirigent.runtimes.families import Families, root_of
 from dirigent.runtimes.idling import SOON_MS, Alarms, Idling
@@ -195,9 +195,10 @@ class LocalRuntime:
             return
         try:
             definition = self._definitions.of_child(command)
-            started = child_started(
-                live.machine.state, command, definition, self._dispatcher.registry, self.clock.now_ms()
-            )
+            graph = self._definitions.graph(definition.content_hash, definition)
+            fork = fork_of_child(command, graph, self.journal)
+            state, registry = live.machine.state, self._dispatcher.registry
+            started = child_started(state, command, definition, registry, fork, self.clock.now_ms())
         except DirigentError as error:
             step = live.machine.state.steps[command.step]
             failure = failure_of(error)
@@ -447,4 +448,6 @@ def _request(live: LiveExecution, command: InvokeAction) -> Request:
         timeout_ms=command.timeout_ms,
         approved=command.approved,
         started=command.started,
+        key=command.key,
+        key_payload=command.payload,
     )

@@ -39,6 +39,7 @@ from dirigent.domain.event import (
     Failure,
     FanOutStarted,
     FiringDecided,
+    Kept,
     Passport,
     ScheduleAdvanced,
     SignalAwaited,
@@ -49,9 +50,11 @@ from dirigent.domain.event import (
     StepOutcomeUnknown,
     StepSkipped,
     StepStarted,
+    StepTakenOver,
     TimerFired,
     TriggerPaused,
     TriggerResumed,
+    Unsettled,
     WaitEnded,
 )
 from dirigent.domain.policy import Finding, Verdict
@@ -69,12 +72,21 @@ EVERY_EVENT: tuple[Event, ...] = (
         input={"n": 1, "deep": {"list": [1, 2.5, None, True, "ü"]}},
         passport=Passport(tenant="t", actor="a", budget=1.5, plan=("a.b",)),
         labels={"summary": "all"},
+        forked_from="d",
+        forked_at=7,
+        kept={"s": Kept(output={"n": 1}, version=4), "t[0]": Kept(error=_FAILED, item="h")},
+        unsettled={
+            "u": Unsettled(
+                key="k", payload="h", calls=(CallEnded(at=1, call="u/1", payload="h"),), child="d/u"
+            )
+        },
     ),
     DefinitionStored(at=2, content_hash="h", definition={"name": "w", "steps": []}),
     StepStarted(at=3, step="s", attempt=1, agent="a", action="b", rules=("r1",), reserved=0.5),
     StepCompleted(at=4, step="s", attempt=1, output=[{"a": 1}], cost=0.25),
     StepFailed(at=5, step="s", attempt=1, error=_FAILED),
     StepSkipped(at=6, step="s", reason="condition is false"),
+    StepTakenOver(at=7, step="s"),
     StepOutcomeUnknown(at=7, step="s", attempt=1, key="k"),
     StepOutcomeResolved(at=8, step="s", attempt=1, happened=True, actor="a", output="sent"),
     FanOutStarted(at=9, step="s", items=[1, "two", {"three": 3}]),

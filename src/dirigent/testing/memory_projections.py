@@ -61,6 +61,7 @@ class MemoryProjections:
         *,
         statuses: Sequence[str] = (),
         parent: str | None = None,
+        forked_from: str | None = None,
         limit: int = 100,
     ) -> list[ExecutionRow]:
         """Executions, newest first; `parent=""` lists only those that no other execution started."""
@@ -70,6 +71,7 @@ class MemoryProjections:
             if tenant in (None, row.tenant)
             and (not statuses or row.status in statuses)
             and (parent is None or (row.parent or "") == parent)
+            and forked_from in (None, row.forked_from)
         )
         return [row for row, _ in zip(shown, range(limit), strict=False)]
 
@@ -140,6 +142,7 @@ class MemoryProjections:
             started_at=event.at,
             ended_at=None,
             summary=str(event.labels.get("summary", "")),
+            forked_from=event.forked_from or None,
         )
 
     def _turned(self, stream: str, status: str, *, out_of: Sequence[str]) -> None:

@@ -128,7 +128,8 @@ def _started(connection: apsw.Connection, position: int, stream: str, event: Exe
     summary = str(event.labels.get("summary", ""))
     status = "pending" if event.pending else "running"
     values = (position, stream, event.passport.tenant, event.workflow, status, event.trigger)
-    connection.execute(FOLDS["execution_started"], (*values, event.parent or None, event.at, summary))
+    origin = event.forked_from or None
+    connection.execute(FOLDS["execution_started"], (*values, event.parent or None, event.at, summary, origin))
     if trigger := event.labels.get("trigger"):
         cause = str(event.labels.get("cause", ""))
         fired = (position, stream, event.passport.tenant, str(trigger), event.workflow, cause, event.at)

@@ -50,13 +50,15 @@ class SqliteProjections:
         *,
         statuses: Sequence[str] = (),
         parent: str | None = None,
+        forked_from: str | None = None,
         limit: int = 100,
     ) -> list[ExecutionRow]:
         """Executions, newest first; `parent=""` lists only those that no other execution started."""
         wanted = {"of_tenant": tenant is not None, "with_status": bool(statuses)}
         wanted |= {"of_parent": bool(parent), "without_parent": parent == ""}
+        wanted |= {"of_origin": forked_from is not None}
         wanted |= {"not_ended": bool(statuses) and UNFINISHED.issuperset(statuses)}
-        values = {"tenant": tenant, "parent": parent, "limit": limit}
+        values = {"tenant": tenant, "parent": parent, "forked_from": forked_from, "limit": limit}
         values |= {"statuses": msgspec.json.encode(list(statuses)).decode()}
         return self._executions(wanted, values)
 

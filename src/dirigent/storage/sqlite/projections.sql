@@ -12,8 +12,10 @@ CREATE TABLE executions (
     parent       TEXT,
     started_at   INTEGER NOT NULL,
     ended_at     INTEGER,
-    summary      TEXT NOT NULL
+    summary      TEXT NOT NULL,
+    forked_from  TEXT
 ) STRICT;
+CREATE INDEX executions_by_origin ON executions (forked_from, position) WHERE forked_from IS NOT NULL;
 CREATE INDEX executions_by_tenant ON executions (tenant, position);
 CREATE INDEX executions_by_parent ON executions (parent, position) WHERE parent IS NOT NULL;
 CREATE INDEX executions_unfinished ON executions (position) WHERE ended_at IS NULL;
@@ -115,8 +117,10 @@ DROP TABLE IF EXISTS domain_events;
 DROP TABLE IF EXISTS firings
 
 -- name: execution_started
-INSERT INTO executions (position, execution_id, tenant, workflow, status, trigger, parent, started_at, summary)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO executions (
+    position, execution_id, tenant, workflow, status, trigger, parent, started_at, summary, forked_from
+)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING
 
 -- name: execution_admitted
@@ -174,7 +178,7 @@ DELETE FROM waiting WHERE execution_id = ?
 -- An execution waits for a person when it, or one that it started, has an open approval. The ids of all that an
 -- execution started begin with its own and a slash; '0' is the character that follows the slash.
 WITH shown AS (
-    SELECT position, execution_id, tenant, workflow, trigger, parent, started_at, ended_at, summary,
+    SELECT position, execution_id, tenant, workflow, trigger, parent, started_at, ended_at, summary, forked_from,
         CASE
             WHEN status = 'running' AND (
                 EXISTS (
@@ -190,7 +194,7 @@ WITH shown AS (
         END AS status
     FROM executions e
 )
-SELECT execution_id, tenant, workflow, status, trigger, parent, started_at, ended_at, summary
+SELECT execution_id, tenant, workflow, status, trigger, parent, started_at, ended_at, summary, forked_from
 FROM shown
 WHERE {where}
 ORDER BY position DESC
@@ -204,6 +208,9 @@ tenant = :tenant
 
 -- name: of_parent
 parent = :parent
+
+-- name: of_origin
+forked_from = :forked_from
 
 -- name: without_parent
 parent IS NULL
