@@ -120,6 +120,7 @@ class Dirigent:
         await self.triggers.close()
         await self.runtime.close()
         self.work.close()
+        self.registry.close()
         await self.journal.close()
         self.projections.close()
         self.event_index.close()

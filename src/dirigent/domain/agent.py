@@ -44,6 +44,7 @@ class ActionSpec:
     `cost` is the most one call may cost, in the tenant's currency. `outward` marks a message to a
     person or a write to a system outside: the delivery gate holds it while delivery is off.
     `lookup` names the action of the same agent that reads back whether a queryable effect happened.
+    `runs_in` is loop, thread or process; `heartbeat_s` the longest it may go without a sign of life.
     """
 
     name: str
@@ -53,6 +54,8 @@ class ActionSpec:
     outward: bool = False
     timeout_s: float | None = None
     lookup: str | None = None
+    runs_in: str = "loop"
+    heartbeat_s: float | None = None
     description: str = ""
 
 

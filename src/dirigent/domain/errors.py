@@ -13,9 +13,11 @@ DirigentError
 │   ├── IllegalTransition   an event that the state machine cannot take
 │   └── SignalRefused       a signal whose id is taken, or one too many that nobody waits for
 ├── QueueFull               a queue takes in no more for now
+├── Overloaded              more waits to begin than may; carries retry_after_s
 ├── StorageFailure          the disk or the database failed; nothing was acknowledged
 │   └── JournalDamaged      stored history does not verify; carries the streams
 ├── TransientError          worth another try: connection lost, time-out, 429, 5xx
+│   └── HeartbeatMissed     an action gave no sign of life
 └── ActionFailed            an action ended with an error that another try would not mend
 """
 
@@ -166,6 +168,12 @@ class TransientError(DirigentError):
 
     code = "transient"
     http_status = 503
+
+
+class HeartbeatMissed(TransientError):
+    """An action gave no sign of life for longer than it may."""
+
+    code = "heartbeat_missed"
 
 
 class ActionFailed(DirigentError):

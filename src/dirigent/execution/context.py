@@ -91,6 +91,10 @@ class Door(Protocol):
         """Pass on how far an action is."""
         ...
 
+    def beat(self, request: Request) -> None:
+        """Take in a sign of life."""
+        ...
+
     def agents(self) -> list[dict[str, Any]]:
         """The registered agents as plain data."""
         ...
@@ -196,6 +200,10 @@ class CallContext:
     def progress(self, done: int, total: int, message: str = "") -> None:
         """Tell the person who watches how far the action is."""
         self.__door.tell(self.__request, done, total, message)
+
+    def heartbeat(self) -> None:
+        """Say that the action is alive."""
+        self.__door.beat(self.__request)
 
     async def __call(self, agent: str, action: str, inputs: dict[str, Any], *, proposed: bool) -> Any:
         self.__ordinal += 1

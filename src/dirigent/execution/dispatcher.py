@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from dirigent.execution.limits import Capacity
 from dirigent.execution.recording import Recorder
 from dirigent.execution.registry import Action, Registry
 from dirigent.execution.request import Ledger, Request
-from dirigent.execution.stepping import within
+from dirigent.execution.stepping import Pulse, within
 from dirigent.ports import Clock, Memory, Model, Outbox, Records
 from dirigent.security.admission import Admission, admitted
 
@@ -68,6 +68,8 @@ class Dispatcher:
         self._world = world
         self._breakers = Breakers()
         self._recorder = Recorder(world.clock.now_ms)
+        self._pulses: dict[tuple[str, str, int], Pulse] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._progress = progress or (lambda *_: None)
 
     async def dispatch(self, request: Request, ledger: Ledger) -> None:
@@ -164,6 +166,8 @@ class Dispatcher:
             return
         try:
             entered = self._enter(request, action, arguments, ledger)
+            if action.spec.heartbeat_s is not None:
+                entered = self._watched(request, action.spec.heartbeat_s, entered)
             outcome.output = await within(_timeout_s(request, action), entered)
         except asyncio.CancelledError:
             self._breakers.broken_off(tenant, agent)
@@ -180,11 +184,22 @@ class Dispatcher:
     ) -> Any:
         def around(agent: str, name: str) -> None:
             rule, reason = "dispatcher.only_way", "called around the dispatcher"
-            ledger.note(self._recorder.turned_away(request.step, agent, name, rule, reason))
+            refused = self._recorder.turned_away(request.step, agent, name, rule, reason)
+            self._on_loop(ledger.note, refused)
 
+        if action.spec.runs_in != "loop":
+            self._loop = asyncio.get_running_loop()
         with admitted(Admission(action.agent.key, action.spec, around)):
             context = self._context(request, action, ledger)
             return action.plain_output(await action.invoke(arguments, context))
+
+    async def _watched(self, request: Request, seconds: float, entered: Coroutine[Any, Any, Any]) -> Any:
+        place = _place_of(request)
+        pulse = self._pulses[place] = Pulse(seconds)
+        try:
+            return await pulse.watch(entered)
+        finally:
+            self._pulses.pop(place, None)
 
     def _failed(self, request: Request, action: Action, error: Exception) -> Failure | None:
         """The failure an exception stands for; None where the effect may have happened all the same."""
@@ -283,12 +298,29 @@ class Dispatcher:
         return self._gates.decide(subject)
 
     def tell(self, request: Request, done: int, total: int, message: str) -> None:
-        """Pass on how far an action is."""
-        self._progress(request.execution_id, request.step, done, total, message)
+        """Pass on how far an action is; that is a sign of life, too."""
+        self._on_loop(self._progress, request.execution_id, request.step, done, total, message)
+        self.beat(request)
+
+    def beat(self, request: Request) -> None:
+        """Take in a sign of life, from whatever thread."""
+        pulse = self._pulses.get(_place_of(request))
+        if pulse is not None:
+            self._on_loop(pulse.beat)
 
     def agents(self) -> list[dict[str, Any]]:
         """The registered agents as plain data."""
         return self.registry.described()
+
+    def _on_loop(self, call: Callable[..., None], *values: Any) -> None:
+        """Blocking actions run in other threads; what they tell is told on the event loop."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            assert self._loop is not None, "it is known since the blocking action began"
+            self._loop.call_soon_threadsafe(call, *values)
+        else:
+            call(*values)
 
     def _context(self, request: Request, action: Action, ledger: Ledger) -> CallContext:
         world = self._world
@@ -306,6 +338,10 @@ class Dispatcher:
     def _budget_reason(self, request: Request, action: Action) -> str:
         left = self.budgets.account(request.root).left
         return f"{action.name} may cost {action.spec.cost:g}, {left:g} is left"
+
+
+def _place_of(request: Request) -> tuple[str, str, int]:
+    return request.execution_id, request.call or request.step, request.attempt
 
 
 def _denial(judgement: Judgement) -> Failure:

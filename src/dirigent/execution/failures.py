@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from dirigent.domain.errors import DirigentError, Refused, TransientError
+from dirigent.domain.errors import DirigentError, HeartbeatMissed, Refused, TransientError
 from dirigent.domain.event import Failure
 from dirigent.execution.transience import is_transient_error
 
-TRANSIENT_CODES = frozenset({"transient", "agent_timeout", "circuit_open"})
+TRANSIENT_CODES = frozenset({"transient", "agent_timeout", "circuit_open", "heartbeat_missed"})
 
 
 def failure_of(error: Exception) -> Failure:
     """The recorded form of an exception. Connections, time-outs and `TransientError` may be retried."""
     if isinstance(error, TimeoutError):
         return Failure(code="agent_timeout", message=str(error) or "The time limit passed.", retryable=True)
+    if isinstance(error, HeartbeatMissed):
+        return Failure(code=error.code, message=str(error), retryable=True)
     if isinstance(error, TransientError | ConnectionError):
         return Failure(code="transient", message=str(error), retryable=True)
     if isinstance(error, Refused):

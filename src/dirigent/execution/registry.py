@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from dirigent.domain.agent import ActionSpec, AgentSpec, Effect
 from dirigent.domain.canonical import storable
 from dirigent.domain.errors import InvalidInput, NotFound
+from dirigent.execution.blocking import BlockingCalls
 from dirigent.execution.flows import Flows
 from dirigent.execution.tools import Tool, matching_tools
 from dirigent.interpreter.inputs import Misfit
@@ -34,7 +35,7 @@ class Action:
     durability, `repeatable` may be called again without looking first, `announced` needs an intent.
     """
 
-    def __init__(self, agent: AgentSpec, spec: ActionSpec, instance: Any) -> None:
+    def __init__(self, agent: AgentSpec, spec: ActionSpec, instance: Any, blocking: BlockingCalls) -> None:
         self.agent = agent
         self.spec = spec
         self.name = f"{agent.key}.{spec.name}"
@@ -48,6 +49,7 @@ class Action:
             "effect": spec.effect.value,
         }
         self._instance = instance
+        self._blocking = blocking
 
     def read_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Typed arguments from plain data; raises `InvalidInput` naming the field."""
@@ -72,9 +74,13 @@ class Action:
 
     async def invoke(self, arguments: dict[str, Any], context: Any) -> Any:
         """Call the action; it lets itself be called only inside an admission."""
+        if self.spec.runs_in == "process":
+            return await self._blocking.in_process(type(self._instance), self.spec.name, arguments)
         method = getattr(self._instance, self.spec.name)
         if self._takes_context:
-            return await method(**arguments, ctx=context)
+            arguments = {**arguments, CONTEXT_PARAMETER: context}
+        if self.spec.runs_in == "thread":
+            return await self._blocking.in_thread(functools.partial(method, **arguments))
         return await method(**arguments)
 
     def plain_output(self, value: Any) -> Any:
@@ -132,6 +138,7 @@ class Registry:
         self._agents: dict[str, AgentSpec] = {}
         self._names: dict[str, str] = {}
         self._actions: dict[tuple[str, str], Action] = {}
+        self._blocking = BlockingCalls()
         self.flows = Flows()
         for item in agents:
             self.register(item)
@@ -147,8 +154,12 @@ class Registry:
                 raise InvalidInput(f"The name {name!r} is taken by {self._names[_folded(name)]!r}.")
         self._agents[spec.key] = spec
         for action in spec.actions.values():
-            self._actions[spec.key, action.name] = Action(spec, action, instance)
+            self._actions[spec.key, action.name] = Action(spec, action, instance, self._blocking)
         return spec
+
+    def close(self) -> None:
+        """Let go of the threads and processes that blocking actions ran in."""
+        self._blocking.close()
 
     def agent(self, name: str) -> AgentSpec:
         """An agent by key or alias; raises `NotFound` with the nearest names."""

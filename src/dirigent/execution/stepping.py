@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from typing import Any, Generic, TypeVar
 
+from dirigent.domain.errors import HeartbeatMissed
+
 T = TypeVar("T")
 
 
@@ -67,3 +69,27 @@ async def within(seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
         return value  # type: ignore[return-value]  # it has ended, so the value is its own
     async with asyncio.timeout(seconds):
         return await suspended
+
+
+class Pulse:
+    """Signs of life of one running action."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._silence: asyncio.Timeout | None = None
+
+    def beat(self) -> None:
+        """It is alive; wait as long again. Called on the event loop."""
+        if self._silence is not None and not self._silence.expired():
+            self._silence.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+    async def watch(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The value of a coroutine; raises `HeartbeatMissed` where it is silent for too long."""
+        silence = self._silence = asyncio.timeout(self._seconds)
+        try:
+            async with silence:
+                return await coroutine
+        except TimeoutError as error:
+            if silence.expired():
+                raise HeartbeatMissed(f"There was no sign of life for {self._seconds:g} s.") from error
+            raise

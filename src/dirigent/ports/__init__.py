@@ -350,6 +350,10 @@ class Context(Protocol):
         """Tell the person who watches how far the action is; not journalled."""
         ...
 
+    def heartbeat(self) -> None:
+        """Say that the action is alive, where it declares `heartbeat_s`; `progress` says so too."""
+        ...
+
     def agents(self) -> list[dict[str, Any]]:
         """The registered agents and their actions, as plain data."""
         ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -60,16 +60,21 @@ def action(
     outward: bool = False,
     timeout_s: float | None = None,
     lookup: str | None = None,
-) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]]:
-    """Declare an async method as an action of its agent.
+    runs_in: str = "",
+    heartbeat_s: float | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a method as an action of its agent.
 
     `risk` and `effect` decide what autonomy allows and how a crash is treated; `cost` bounds what one
-    call may cost; `outward` marks what leaves the house; `timeout_s` bounds how long it may take.
+    call may cost; `outward` marks what leaves the house; `timeout_s` bounds how long it may take,
+    `heartbeat_s` how long it may go without `ctx.progress` or `ctx.heartbeat`.
+
+    An async method runs on the event loop. A plain one blocks, so it runs in a thread or, with
+    `runs_in="process"`, in a process of its own: for what keeps the processor busy. There it gets no
+    `ctx`, and its agent's class is made anew, without arguments.
     """
 
-    def declare(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        if not inspect.iscoroutinefunction(method):
-            raise InvalidInput(f"The action {method.__qualname__} is not async.", fix="Write `async def`.")
+    def declare(method: Callable[..., Any]) -> Callable[..., Any]:
         spec = ActionSpec(
             name=method.__name__,
             risk=risk,
@@ -78,6 +83,8 @@ def action(
             outward=outward,
             timeout_s=timeout_s,
             lookup=lookup,
+            runs_in=_place_of(method, runs_in),
+            heartbeat_s=heartbeat_s,
             description=(inspect.getdoc(method) or "").split("\n\n")[0],
         )
         return _guarded(method, spec)
@@ -97,7 +104,7 @@ def agent(
             if isinstance(spec := getattr(member, SPEC_ATTRIBUTE, None), ActionSpec)
         }
         if not actions:
-            raise InvalidInput(f"The agent {key!r} has no action.", fix="Put @action on an async method.")
+            raise InvalidInput(f"The agent {key!r} has no action.", fix="Put @action on a method.")
         spec = AgentSpec(
             key=key,
             domain=domain,
@@ -113,11 +120,35 @@ def agent(
     return declare
 
 
-def _guarded(method: Callable[..., Awaitable[Any]], spec: ActionSpec) -> Callable[..., Awaitable[Any]]:
-    async def guard(self: Any, *args: Any, **kwargs: Any) -> Any:
+def _place_of(method: Callable[..., Any], asked: str) -> str:
+    possible = ("loop",) if inspect.iscoroutinefunction(method) else ("thread", "process")
+    place = asked or possible[0]
+    if place not in possible:
+        kind = "an async" if possible == ("loop",) else "a plain"
+        raise InvalidInput(
+            f"The action {method.__qualname__}, {kind} method, cannot run in {place!r}.",
+            fix=f"It runs in {' or '.join(possible)}.",
+            field="runs_in",
+        )
+    if place == "process" and "ctx" in inspect.signature(method).parameters:
+        raise InvalidInput(
+            f"The action {method.__qualname__} takes ctx, which another process cannot have.",
+            fix="Leave ctx out, or run it in a thread.",
+            field="runs_in",
+        )
+    return place
+
+
+def _guarded(method: Callable[..., Any], spec: ActionSpec) -> Callable[..., Any]:
+    async def enter(self: Any, *args: Any, **kwargs: Any) -> Any:
         _enter(type(self), spec)
         return await method(self, *args, **kwargs)
 
+    def enter_blocking(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _enter(type(self), spec)
+        return method(self, *args, **kwargs)
+
+    guard: Callable[..., Any] = enter if spec.runs_in == "loop" else enter_blocking
     functools.update_wrapper(guard, method)
     del guard.__wrapped__  # type: ignore[attr-defined]  # the bare method is not to be had
     setattr(guard, SPEC_ATTRIBUTE, spec)
