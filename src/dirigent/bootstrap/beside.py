@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,26 +11,30 @@ from dirigent.domain.errors import Conflict, NotFound
 from dirigent.domain.event import Event, ExecutionStarted, SignalReceived
 from dirigent.domain.workflow import Definition
 from dirigent.engine import Engine
+from dirigent.intake.library.store import WorkflowStore
+from dirigent.interpreter.loading import Actions
 from dirigent.ports import Recorded, Records, Verification
 from dirigent.runtimes.clock import SystemClock
 from dirigent.settings import Settings
 from dirigent.storage.sqlite.database import DATABASE
-from dirigent.storage.sqlite.journal import verify_folder
-from dirigent.storage.sqlite.lock import Holder, describe
+from dirigent.storage.sqlite.journal import SqliteJournal, verify_folder
+from dirigent.storage.sqlite.lock import DataFolderLock, Holder, describe
 from dirigent.storage.sqlite.projections import SqliteProjections
 from dirigent.storage.sqlite.reading import Reader
 from dirigent.storage.sqlite.records import SqliteRecords
+from dirigent.storage.sqlite.workflows import SqliteWorkflows
 
 
 @dataclass(frozen=True, kw_only=True)
 class Books:
-    """What a command that only looks needs: executions and approvals, and the records.
+    """What a command that only looks needs: executions and approvals, the records, stored workflows.
 
     `held` tells whether a process holds the folder, so that what is unfinished is under way.
     """
 
     engine: Engine
     records: Records
+    library: WorkflowStore | None = None
     held: bool = True
 
 
@@ -45,7 +49,30 @@ def reading(settings: Settings) -> Iterator[Books]:
         records = stack.enter_context(closing(SqliteRecords(folder / "records.db")))
         journal = _StoredJournal(folder, reader)
         engine = Engine(_NoRuntime(), journal, projections, SystemClock(), lambda _: settings.allow_delivery)
-        yield Books(engine=engine, records=records, held=describe(folder) is not None)
+        workflows = stack.enter_context(closing(SqliteWorkflows(folder)))
+        library = WorkflowStore(journal, workflows, SystemClock())
+        yield Books(engine=engine, records=records, library=library, held=describe(folder) is not None)
+
+
+@asynccontextmanager
+async def keeping_library(settings: Settings, actions: Actions) -> AsyncIterator[WorkflowStore]:
+    """Hold a data folder to change its stored workflows alone: nothing that waits there is taken up.
+
+    Raises `DataFolderBusy` where another process holds the folder.
+    """
+    folder = settings.data_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = DataFolderLock(folder)
+    lock.acquire()
+    try:
+        journal = SqliteJournal.open(folder)
+        try:
+            with closing(SqliteWorkflows(folder)) as workflows:
+                yield WorkflowStore(journal, workflows, SystemClock(), actions=actions)
+        finally:
+            await journal.close()
+    finally:
+        lock.release()
 
 
 @contextmanager

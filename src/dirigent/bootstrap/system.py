@@ -33,6 +33,7 @@ from dirigent.intake.events.reading import read_event
 from dirigent.intake.goals.report import GoalReport, report_goal
 from dirigent.intake.imports import ImportReport, import_folder
 from dirigent.intake.ingest import Accepted, Intake, Limits
+from dirigent.intake.library.store import WorkflowStore
 from dirigent.intake.triggers.armed import Armed
 from dirigent.intake.triggers.at_work import Reaction, Triggers
 from dirigent.intake.workflows import Workflow, built_in, files_of, inspect_text, read_text
@@ -40,7 +41,7 @@ from dirigent.integrations.deterministic_model import DeterministicModel
 from dirigent.integrations.file_outbox import FileOutbox
 from dirigent.interpreter.loading import Inspected
 from dirigent.interpreter.reading import Reading
-from dirigent.ports import Clock, Model
+from dirigent.ports import Clock, Model, WorkflowRow
 from dirigent.ports.queueing import Orchestrator
 from dirigent.runtimes.clock import SystemClock
 from dirigent.runtimes.ids import FreshIds
@@ -54,6 +55,7 @@ from dirigent.storage.sqlite.lock import DataFolderLock
 from dirigent.storage.sqlite.memory import SqliteMemory
 from dirigent.storage.sqlite.projections import SqliteProjections
 from dirigent.storage.sqlite.records import SqliteRecords
+from dirigent.storage.sqlite.workflows import SqliteWorkflows
 
 if TYPE_CHECKING:
     from dirigent.api.services import Services
@@ -125,6 +127,7 @@ class Dirigent:
         self.projections.close()
         self.event_index.close()
         self.firings.close()
+        self.workflows.close()
         self.memory.close()
         self.records.close()
         self.lock.release()
@@ -146,8 +149,16 @@ class Dirigent:
             clock=self.clock,
         )
         self.dispatcher = Dispatcher(self.registry, gates, world, progress=self._progress)
+        self.workflows = SqliteWorkflows(folder)
+        self.library = WorkflowStore(
+            self.journal,
+            self.workflows,
+            self.clock,
+            actions=self.registry.known_actions(),
+            changed=self._rearm,
+        )
         self.runtime = LocalRuntime(
-            self.journal, self.projections, self.dispatcher, self.clock, built_in, self._crowd()
+            self.journal, self.projections, self.dispatcher, self.clock, self.library, self._crowd()
         )
         self.engine = Engine(
             self.runtime,
@@ -162,6 +173,8 @@ class Dirigent:
         self.work = Workshop(folder, self.registry, self.clock, allow_delivery=self.settings.allow_delivery)
         self._offer_flows()
         self.resumed = await self.runtime.start()
+        for row in self.library.rows():
+            self._rearm(row, self.library.get(row.tenant, row.name).definition)
         for workflow in [*files_of(self.settings.workflows), *self._workflows]:
             self.arm(workflow)
         await self.triggers.start()
@@ -220,6 +233,37 @@ class Dirigent:
         if isinstance(workflow, Workflow):
             return workflow.definition
         return Workflow.load(workflow, actions=self.registry.known_actions()).definition
+
+    async def run_stored(
+        self,
+        name: str,
+        input: Mapping[str, Any] | None = None,
+        *,
+        tenant: str | None = None,
+        version: int = 0,
+        autonomy: Autonomy | None = None,
+    ) -> Reading:
+        """Run a stored workflow, the version in force or another, until it has ended or waits for a person.
+
+        Raises `NotFound`, and `Conflict` where the workflow is paused.
+        """
+        execution_id = await self.start_stored(name, input, tenant=tenant, version=version, autonomy=autonomy)
+        return await self.engine.rest(execution_id)
+
+    async def start_stored(
+        self,
+        name: str,
+        input: Mapping[str, Any] | None = None,
+        *,
+        tenant: str | None = None,
+        version: int = 0,
+        autonomy: Autonomy | None = None,
+    ) -> str:
+        """As `run_stored`, but returns at once, with the id of the execution."""
+        stored = self.library.startable(tenant or self.settings.tenant, name, version)
+        return await self.intake.run_workflow(
+            stored.definition, input, tenant=tenant, autonomy=autonomy, version=stored.version.version
+        )
 
     def inspect(self, path: str | Path) -> Inspected:
         """The definition in a file, checked against the agents there are, and advice on it."""
@@ -303,6 +347,13 @@ class Dirigent:
         return Triggers(
             self.events, self.event_index, self.journal, self.firings, self.engine, self.clock, self._limits()
         )
+
+    def _rearm(self, row: WorkflowRow, definition: Definition) -> None:
+        """Put the triggers of a stored workflow to work, or let them rest while it is paused."""
+        if row.state == "active":
+            self.triggers.put(definition, row.tenant)
+        else:
+            self.triggers.remove(row.name, row.tenant)
 
     def _rules(self) -> tuple[Rule, ...]:
         extra = self.settings.policies

@@ -25,6 +25,8 @@ FIXES = {
     "file_not_found": "Check the path; it is read from the folder you are in.",
     "execution_not_found": "`dirigent ls --children` lists the executions there are.",
     "approval_not_found": "`dirigent approvals --state all` lists the approvals there are.",
+    "workflow_not_found": "`dirigent workflow list` lists the workflows there are.",
+    "version_not_found": "`dirigent workflow versions NAME` lists them.",
     "code_not_found": "`dirigent explain` lists the codes there are.",
     "agent_not_found": "`dirigent agents` lists the agents there are.",
 }

@@ -170,6 +170,13 @@ def build_app() -> App:
         sort_key=-1,
         help="What waits for a person, oldest first; `approvals show ID` prints the exact text.",
     )
+    app.command(
+        "dirigent.cli.commands.library:app",
+        name="workflow",
+        group=WORK,
+        sort_key=3.5,
+        help="Workflows stored by name: versions, differences, rollback, pause, export and import.",
+    )
     return app
 
 

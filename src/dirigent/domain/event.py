@@ -445,6 +445,50 @@ class ScheduleAdvanced(Event, frozen=True, kw_only=True, tag=True):
     missed: int = 0
 
 
+class WorkflowSaved(Event, frozen=True, kw_only=True, tag=True):
+    """A person or program stored a new version of a workflow under its name; from now on it is in force.
+
+    `content_hash` names the stored definition; `source` is the text it was written as, empty where it came
+    as data. The stream holds everything about one workflow of one tenant.
+    """
+
+    tenant: str
+    workflow: str
+    version: int
+    content_hash: str
+    actor: str
+    source: str = ""
+    note: str = ""
+
+
+class WorkflowRolledBack(Event, frozen=True, kw_only=True, tag=True):
+    """An earlier (or a later) version of a workflow is in force again."""
+
+    tenant: str
+    workflow: str
+    version: int
+    content_hash: str
+    actor: str
+    note: str = ""
+
+
+class WorkflowPaused(Event, frozen=True, kw_only=True, tag=True):
+    """A person asked that a workflow start no more executions; those that run go on."""
+
+    tenant: str
+    workflow: str
+    actor: str
+    reason: str = ""
+
+
+class WorkflowResumed(Event, frozen=True, kw_only=True, tag=True):
+    """A person let a workflow start executions again."""
+
+    tenant: str
+    workflow: str
+    actor: str
+
+
 AnyEvent = (
     ExecutionStarted
     | DefinitionStored
@@ -481,6 +525,10 @@ AnyEvent = (
     | TriggerPaused
     | TriggerResumed
     | ScheduleAdvanced
+    | WorkflowSaved
+    | WorkflowRolledBack
+    | WorkflowPaused
+    | WorkflowResumed
 )
 
 TERMINAL = (ExecutionCompleted, ExecutionFailed, ExecutionCancelled)

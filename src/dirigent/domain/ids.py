@@ -36,6 +36,11 @@ def approval_id(execution_id: str, step: str, number: int) -> str:
     return "apr_" + hashlib.sha256(parts.encode()).hexdigest()[:12]
 
 
+def workflow_stream(tenant: str, name: str) -> str:
+    """The stream of everything about one stored workflow of one tenant."""
+    return f"workflow:{tenant.replace('%', '%25').replace('/', '%2F')}/{name}"
+
+
 def compensation_step(step: str) -> str:
     """The name of what undoes a step."""
     return f"compensate:{step}"

@@ -115,8 +115,9 @@ class Intake:
         execution_id: str = "",
         correlation: str = "",
         allow_delivery: bool = True,
+        version: int = 0,
     ) -> str:
-        """Start a workflow and return its execution's id."""
+        """Start a workflow and return its execution's id; `version` is that of a stored one."""
         whose = tenant or self._limits.tenant
         level = clamp(autonomy or self._limits.default_autonomy, self._limits.max_autonomy(whose))
         return await self._engine.start(
@@ -128,10 +129,11 @@ class Intake:
                 autonomy=level,
                 budget=budget,
                 trigger=trigger,
-                labels={"summary": definition.description or definition.name},
                 execution_id=execution_id,
                 correlation=correlation,
                 allow_delivery=allow_delivery,
+                labels={"summary": definition.description or definition.name}
+                | ({"version": version} if version else {}),
             )
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,11 +65,17 @@ def inspect_text(text: str, registry: Registry, *, source: str = "<workflow>") -
 
 def built_in(name: str) -> Definition:
     """A workflow that comes with Dirigent; raises `NotFound`."""
-    file = BUILT_IN / f"{name}.yaml"
-    if not name.replace("_", "").isalnum() or not file.is_file():
-        known = sorted(path.stem for path in BUILT_IN.glob("*.yaml"))
-        raise NotFound(f"There is no built-in workflow {name!r}.", code="workflow_not_found", nearest=known)
-    return Workflow.load(file).definition
+    known = built_in_names()
+    if name not in known:
+        nearest = sorted(known)
+        raise NotFound(f"There is no built-in workflow {name!r}.", code="workflow_not_found", nearest=nearest)
+    return Workflow.load(BUILT_IN / f"{name}.yaml").definition
+
+
+@functools.cache
+def built_in_names() -> frozenset[str]:
+    """The names of the workflows that come with Dirigent."""
+    return frozenset(path.stem for path in BUILT_IN.glob("*.yaml"))
 
 
 def files_of(folder: Path | None) -> list[Path]:

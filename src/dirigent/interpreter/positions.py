@@ -182,10 +182,18 @@ def _start(event: Event) -> tuple[int, int]:
     return event.start_mark.line + 1, event.start_mark.column + 1
 
 
+def is_read_as_text(text: str) -> bool:
+    """Whether a word without quotes is text, and not a number, a truth value or nothing."""
+    return bool(_plain_word(text) == text)
+
+
 def _scalar(event: ScalarEvent) -> Any:
     text: str = event.value
-    if not event.implicit[0]:  # quoted
-        return text
+    return _plain_word(text) if event.implicit[0] else text
+
+
+def _plain_word(text: str) -> Any:
+    """What a word means that stands without quotes."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):

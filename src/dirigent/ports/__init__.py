@@ -22,6 +22,9 @@ from dirigent.ports.journal import Recorded as Recorded
 from dirigent.ports.journal import Verification as Verification
 from dirigent.ports.triggers import FiringRow as FiringRow
 from dirigent.ports.triggers import Firings as Firings
+from dirigent.ports.workflows import VersionRow as VersionRow
+from dirigent.ports.workflows import WorkflowRow as WorkflowRow
+from dirigent.ports.workflows import Workflows as Workflows
 
 
 class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,22 +6,24 @@ from collections.abc import Callable
 
 from dirigent.domain.command import StartChild
 from dirigent.domain.errors import NotFound
-from dirigent.domain.event import DefinitionStored
+from dirigent.domain.event import DefinitionStored, Passport
 from dirigent.domain.workflow import Definition
 from dirigent.interpreter.graph import Graph, build_graph
 from dirigent.interpreter.loading import definition_from, definition_to_dict, stored_definition
 from dirigent.ports import Clock, Journal, Projections
 
+Library = Callable[[str, str], Definition]  # a tenant's workflow by its name
+
 
 class Definitions:
-    """Definitions by content hash, kept in the journal; those that come with Dirigent by name."""
+    """Definitions by content hash, kept in the journal; those of a tenant's library by name."""
 
     def __init__(
         self,
         journal: Journal,
         projections: Projections,
         clock: Clock,
-        library: Callable[[str], Definition],
+        library: Library,
     ) -> None:
         self._journal = journal
         self._projections = projections
@@ -46,11 +48,12 @@ class Definitions:
             graph = self._graphs[content_hash] = build_graph(stored)
         return graph
 
-    def of_child(self, command: StartChild) -> Definition:
-        """What a step wants to have started: a definition it brings, or one of the library."""
+    def of_child(self, command: StartChild, passport: Passport | None) -> Definition:
+        """What a step wants to have started: a definition it brings, or one of the tenant's library."""
         if command.definition is not None:
             return definition_from(command.definition)
-        return self._library(command.workflow)
+        assert passport is not None, "an execution starts with ExecutionStarted"
+        return self._library(passport.tenant, command.workflow)
 
     def _stored(self, content_hash: str) -> Definition:
         data = self._projections.definition(content_hash)

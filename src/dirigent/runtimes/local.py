@@ -30,7 +30,7 @@ from dirigent.execution.request import Request
 from dirigent.interpreter.machine import Machine
 from dirigent.ports import Clock, Journal, Passive, Projections
 from dirigent.runtimes.children import child_ended, child_started, fork_of_child, never_begun
-from dirigent.runtimes.definitions import Definitions
+from dirigent.runtimes.definitions import Definitions, Library
 from dirigent.runtimes.families import Families, root_of
 from dirigent.runtimes.idling import SOON_MS, Alarms, Idling
 from dirigent.runtimes.live import LiveExecution
@@ -59,7 +59,7 @@ class LocalRuntime:
         projections: Projections,
         dispatcher: Dispatcher,
         clock: Clock,
-        library: Callable[[str], Definition],
+        library: Library,
         crowd: Crowd | None = None,
     ) -> None:
         self.journal = journal
@@ -194,7 +194,7 @@ class LocalRuntime:
             live.note(never_begun(command, self.clock.now_ms()))
             return
         try:
-            definition = self._definitions.of_child(command)
+            definition = self._definitions.of_child(command, live.machine.state.passport)
             graph = self._definitions.graph(definition.content_hash, definition)
             fork = fork_of_child(command, graph, self.journal)
             state, registry = live.machine.state, self._dispatcher.registry

@@ -56,6 +56,10 @@ from dirigent.domain.event import (
     TriggerResumed,
     Unsettled,
     WaitEnded,
+    WorkflowPaused,
+    WorkflowResumed,
+    WorkflowRolledBack,
+    WorkflowSaved,
 )
 from dirigent.domain.policy import Finding, Verdict
 from dirigent.ports import Journal
@@ -126,6 +130,10 @@ EVERY_EVENT: tuple[Event, ...] = (
     ExecutionCancelled(at=18, reason="enough", compensations=(Compensation(step="s", error=_FAILED),)),
     ExecutionCompleted(at=19, status="completed", output={"ok": True}),
     ExecutionFailed(at=20, status="failed", error=_FAILED),
+    WorkflowSaved(at=21, tenant="t", workflow="w", version=1, content_hash="h", actor="a", source="name: w"),
+    WorkflowRolledBack(at=22, tenant="t", workflow="w", version=1, content_hash="h", actor="a", note="back"),
+    WorkflowPaused(at=23, tenant="t", workflow="w", actor="a", reason="wait"),
+    WorkflowResumed(at=24, tenant="t", workflow="w", actor="a"),
     EventPublished(
         at=21,
         event=DomainEvent(

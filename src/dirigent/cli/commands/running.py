@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -14,7 +15,11 @@ from dirigent.cli.screen import Screen
 if TYPE_CHECKING:
     from dirigent.bootstrap import Dirigent
     from dirigent.cli.progress import RunProgress
+    from dirigent.domain.policy import Autonomy
+    from dirigent.domain.workflow import Definition
     from dirigent.settings import Settings
+
+    Beginning = Callable[[], Awaitable[tuple[str, Definition]]]
 
 GOOD = ("completed", "partially_completed", "awaiting_approval", "running")
 HINT = "Nothing is lost: `dirigent resume` goes on where it stopped."
@@ -54,9 +59,25 @@ def run_command(
 
     settings = common.settings(allow_delivery=True if allow_delivery else None)
     given = read_input(input)
-    return interruptible(
-        _run(settings, common.screen(), workflow, given, org, autonomy), common.screen(), HINT
-    )
+
+    def begin(dirigent: Dirigent) -> Beginning:
+        definition = dirigent.workflow(workflow)
+
+        async def start() -> tuple[str, Definition]:
+            level = level_of(autonomy)
+            started = await dirigent.intake.run_workflow(definition, given, tenant=org, autonomy=level)
+            return started, definition
+
+        return start
+
+    return interruptible(run_and_watch(settings, common.screen(), begin), common.screen(), HINT)
+
+
+def level_of(autonomy: str | None) -> Autonomy | None:
+    """The level that was asked for; None leaves it to the configuration."""
+    from dirigent.domain.policy import Autonomy
+
+    return Autonomy(autonomy) if autonomy else None
 
 
 def resume_command(
@@ -77,24 +98,16 @@ def resume_command(
     return interruptible(_resume(common.settings(), common.screen(), execution_id), common.screen(), HINT)
 
 
-async def _run(
-    settings: Settings,
-    screen: Screen,
-    file: Path,
-    given: dict[str, Any],
-    org: str | None,
-    autonomy: str | None,
-) -> int:
+async def run_and_watch(settings: Settings, screen: Screen, begin: Callable[[Dirigent], Beginning]) -> int:
+    """Start something and show it until it rests; what `begin` finds wrong comes before a folder is made."""
     from dirigent.bootstrap import Dirigent
     from dirigent.cli.progress import RunProgress
-    from dirigent.domain.policy import Autonomy
 
     progress = RunProgress()
-    level = Autonomy(autonomy) if autonomy else None
     closed = Dirigent(settings=settings, progress=progress.tell)
-    definition = closed.workflow(file)
+    start = begin(closed)
     async with closed as dirigent:
-        execution_id = await dirigent.intake.run_workflow(definition, given, tenant=org, autonomy=level)
+        execution_id, definition = await start()
         progress.follow(execution_id, [step.id for step in definition.steps])
         return await _watch_and_tell(dirigent, screen, progress, resumed=False)
 

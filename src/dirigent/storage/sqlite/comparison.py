@@ -11,7 +11,16 @@ import apsw
 from dirigent.storage.sqlite.database import PROJECTIONS_SQL
 from dirigent.storage.sqlite.folding import fold, occurrences
 
-TABLES = ("executions", "approvals", "waiting", "passive", "domain_events", "firings")
+TABLES = (
+    "executions",
+    "approvals",
+    "waiting",
+    "passive",
+    "domain_events",
+    "firings",
+    "workflows",
+    "workflow_versions",
+)
 FINDINGS_MAX = 100
 
 

@@ -29,6 +29,10 @@ from dirigent.domain.event import (
     FiringDecided,
     SignalAwaited,
     WaitEnded,
+    WorkflowPaused,
+    WorkflowResumed,
+    WorkflowRolledBack,
+    WorkflowSaved,
 )
 from dirigent.storage.sqlite.codec import decode, encode, restore
 from dirigent.storage.sqlite.database import PROJECTIONS_MARK, SQL
@@ -36,7 +40,7 @@ from dirigent.storage.sqlite.database import PROJECTIONS_SQL as FOLDS
 
 PAGE_EVENTS = 2000
 INTEGER_MAX = 2**63 - 1
-_NUMBERS = ("expires_at", "due", "event_position", "count")
+_NUMBERS = ("expires_at", "due", "event_position", "count", "version")
 
 
 class Occurrence(NamedTuple):
@@ -213,6 +217,26 @@ def _firing(connection: apsw.Connection, position: int, _: str, event: FiringDec
     connection.execute(FOLDS["firing_decided"], msgspec.structs.asdict(event) | {"position": position})
 
 
+def _workflow_saved(connection: apsw.Connection, position: int, _: str, event: WorkflowSaved) -> None:
+    values = msgspec.structs.asdict(event) | {"position": position}
+    connection.execute(FOLDS["workflow_version_saved"], values)
+    connection.execute(FOLDS["workflow_in_force"], values)
+
+
+def _workflow_chosen(connection: apsw.Connection, position: int, _: str, event: WorkflowRolledBack) -> None:
+    connection.execute(FOLDS["workflow_in_force"], msgspec.structs.asdict(event) | {"position": position})
+
+
+def _workflow_paused(connection: apsw.Connection, _: int, __: str, event: WorkflowPaused) -> None:
+    values = (event.at, event.actor, event.reason, event.tenant, event.workflow)
+    connection.execute(FOLDS["workflow_state"], ("paused", *values))
+
+
+def _workflow_resumed(connection: apsw.Connection, _: int, __: str, event: WorkflowResumed) -> None:
+    values = (event.at, event.actor, "", event.tenant, event.workflow)
+    connection.execute(FOLDS["workflow_state"], ("active", *values))
+
+
 _REQUEST = (
     "approval_id",
     "step",
@@ -243,4 +267,8 @@ PROJECTED: dict[type[Event], Callable[[apsw.Connection, int, str, Any], None]] =
     WaitEnded: _wait_ended,
     EventPublished: _published,
     FiringDecided: _firing,
+    WorkflowSaved: _workflow_saved,
+    WorkflowRolledBack: _workflow_chosen,
+    WorkflowPaused: _workflow_paused,
+    WorkflowResumed: _workflow_resumed,
 }

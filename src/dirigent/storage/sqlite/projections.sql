@@ -93,6 +93,33 @@ CREATE TABLE firings (
 CREATE INDEX firings_by_trigger ON firings (tenant, trigger, position);
 CREATE INDEX firings_queued ON firings (position) WHERE decision = 'queued';
 
+-- Workflows by name, and their versions. The version in force is named twice, so that lists need no join.
+CREATE TABLE workflows (
+    position     INTEGER PRIMARY KEY,
+    tenant       TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    version      INTEGER NOT NULL,
+    versions     INTEGER NOT NULL,
+    content_hash TEXT NOT NULL,
+    state        TEXT NOT NULL,
+    changed_at   INTEGER NOT NULL,
+    changed_by   TEXT NOT NULL,
+    note         TEXT NOT NULL,
+    UNIQUE (tenant, name)
+) STRICT;
+
+CREATE TABLE workflow_versions (
+    position     INTEGER PRIMARY KEY,
+    tenant       TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    version      INTEGER NOT NULL,
+    content_hash TEXT NOT NULL,
+    saved_at     INTEGER NOT NULL,
+    saved_by     TEXT NOT NULL,
+    note         TEXT NOT NULL,
+    UNIQUE (tenant, name, version)
+) STRICT;
+
 -- name: every_row_of_executions
 SELECT * FROM executions NOT INDEXED ORDER BY position
 
@@ -108,13 +135,21 @@ SELECT * FROM domain_events NOT INDEXED ORDER BY position
 -- name: every_row_of_firings
 SELECT * FROM firings NOT INDEXED ORDER BY position
 
+-- name: every_row_of_workflows
+SELECT * FROM workflows NOT INDEXED ORDER BY position
+
+-- name: every_row_of_workflow_versions
+SELECT * FROM workflow_versions NOT INDEXED ORDER BY position
+
 -- name: drop
 DROP TABLE IF EXISTS executions;
 DROP TABLE IF EXISTS passive;
 DROP TABLE IF EXISTS approvals;
 DROP TABLE IF EXISTS waiting;
 DROP TABLE IF EXISTS domain_events;
-DROP TABLE IF EXISTS firings
+DROP TABLE IF EXISTS firings;
+DROP TABLE IF EXISTS workflows;
+DROP TABLE IF EXISTS workflow_versions
 
 -- name: execution_started
 INSERT INTO executions (
@@ -352,3 +387,36 @@ ORDER BY e.position
 
 -- name: firings_decided
 SELECT execution_id FROM firings WHERE execution_id IN (SELECT value FROM json_each(?))
+
+-- name: workflow_version_saved
+INSERT INTO workflow_versions (position, tenant, name, version, content_hash, saved_at, saved_by, note)
+VALUES (:position, :tenant, :workflow, :version, :content_hash, :at, :actor, :note)
+ON CONFLICT DO NOTHING
+
+-- name: workflow_in_force
+INSERT INTO workflows (
+    position, tenant, name, version, versions, content_hash, state, changed_at, changed_by, note
+)
+VALUES (:position, :tenant, :workflow, :version, :version, :content_hash, 'active', :at, :actor, :note)
+ON CONFLICT (tenant, name) DO UPDATE SET
+    version = excluded.version,
+    versions = max(versions, excluded.version),
+    content_hash = excluded.content_hash,
+    changed_at = excluded.changed_at,
+    changed_by = excluded.changed_by,
+    note = excluded.note
+
+-- name: workflow_state
+UPDATE workflows SET state = ?, changed_at = ?, changed_by = ?, note = ? WHERE tenant = ? AND name = ?
+
+-- name: workflows
+SELECT tenant, name, version, versions, content_hash, state, changed_at, changed_by, note
+FROM workflows
+WHERE (:tenant IS NULL OR tenant = :tenant) AND (:name IS NULL OR name = :name)
+ORDER BY tenant, name
+
+-- name: workflow_versions
+SELECT version, content_hash, saved_at, saved_by, note
+FROM workflow_versions
+WHERE tenant = ? AND name = ?
+ORDER BY version

@@ -37,7 +37,7 @@ class Driven(Runtime, Protocol):
 class Drivers:
     """The engine's own driver and clock, as the composition root puts them together."""
 
-    runtime: Callable[[Journal, Projections, Dispatcher, Clock, Callable[[str], Definition]], Driven]
+    runtime: Callable[[Journal, Projections, Dispatcher, Clock, Callable[[str, str], Definition]], Driven]
     clock: Callable[[Callable[[], float], Callable[[], float]], Clock]
 
 
@@ -171,7 +171,7 @@ class _Absent:
         raise AssertionError(f"simulated agents do not use {name}")
 
 
-def _no_library(name: str) -> NoReturn:
+def _no_library(tenant: str, name: str) -> NoReturn:
     raise AssertionError(f"simulated workflows name no other, and {name} was asked for")
 
 
