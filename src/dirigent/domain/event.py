@@ -7,7 +7,12 @@ from typing import Any
 import msgspec
 
 from dirigent.domain.domain_event import DomainEvent
+from dirigent.domain.event_base import Event as Event
 from dirigent.domain.policy import Finding
+from dirigent.domain.workflow_event import WorkflowPaused as WorkflowPaused
+from dirigent.domain.workflow_event import WorkflowResumed as WorkflowResumed
+from dirigent.domain.workflow_event import WorkflowRolledBack as WorkflowRolledBack
+from dirigent.domain.workflow_event import WorkflowSaved as WorkflowSaved
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,40 +45,6 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cause: str = ""
     cause_depth: int = 0
     delivery: bool = True
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
-    """Base of all events."""
-
-    at: int
-
-
-class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of a step in the execution that another was forked from: its output or its error.
-
-    `version` is the event that said so, 0 where a person wrote the output for the fork. `child` is the
-    execution that the step had started. `item` is the digest of the item, for an item of a `foreach` step.
-    """
-
-    output: Any = None
-    error: Failure | None = None
-    version: int = 0
-    child: str = ""
-    item: str = ""
-
-
-class Unsettled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of a step that had begun there and is done again here.
-
-    `key` and `payload` are those under which its effect was announced and never settled: the same effect is
-    done again under the same key. `calls` is what its action had asked for, `child` the execution that it
-    had started and that did not come to its result.
-    """
-
-    key: str = ""
-    payload: str = ""
-    calls: tuple[CallStarted | CallEnded, ...] = ()
-    child: str = ""
 
 
 class ExecutionStarted(Event, frozen=True, kw_only=True, tag=True):
@@ -443,50 +414,6 @@ class ScheduleAdvanced(Event, frozen=True, kw_only=True, tag=True):
     through: int
     due: int = 0
     missed: int = 0
-
-
-class WorkflowSaved(Event, frozen=True, kw_only=True, tag=True):
-    """A person or program stored a new version of a workflow under its name; from now on it is in force.
-
-    `content_hash` names the stored definition; `source` is the text it was written as, empty where it came
-    as data. The stream holds everything about one workflow of one tenant.
-    """
-
-    tenant: str
-    workflow: str
-    version: int
-    content_hash: str
-    actor: str
-    source: str = ""
-    note: str = ""
-
-
-class WorkflowRolledBack(Event, frozen=True, kw_only=True, tag=True):
-    """An earlier (or a later) version of a workflow is in force again."""
-
-    tenant: str
-    workflow: str
-    version: int
-    content_hash: str
-    actor: str
-    note: str = ""
-
-
-class WorkflowPaused(Event, frozen=True, kw_only=True, tag=True):
-    """A person asked that a workflow start no more executions; those that run go on."""
-
-    tenant: str
-    workflow: str
-    actor: str
-    reason: str = ""
-
-
-class WorkflowResumed(Event, frozen=True, kw_only=True, tag=True):
-    """A person let a workflow start executions again."""
-
-    tenant: str
-    workflow: str
-    actor: str
 
 
 AnyEvent = (
