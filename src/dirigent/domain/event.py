@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from dirigent.domain.domain_event import DomainEvent
-from dirigent.domain.event_base import Event as Event
+from dirigent.domain.event_base import Event as Event  # noqa: PLC0414  # events are taken from here
 from dirigent.domain.policy import Finding
-from dirigent.domain.workflow_event import WorkflowPaused as WorkflowPaused
-from dirigent.domain.workflow_event import WorkflowResumed as WorkflowResumed
-from dirigent.domain.workflow_event import WorkflowRolledBack as WorkflowRolledBack
-from dirigent.domain.workflow_event import WorkflowSaved as WorkflowSaved
+from dirigent.domain.workflow_event import WorkflowPaused as WorkflowPaused  # noqa: PLC0414
+from dirigent.domain.workflow_event import WorkflowResumed as WorkflowResumed  # noqa: PLC0414
+from dirigent.domain.workflow_event import WorkflowRolledBack as WorkflowRolledBack  # noqa: PLC0414
+from dirigent.domain.workflow_event import WorkflowSaved as WorkflowSaved  # noqa: PLC0414
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -47,6 +47,34 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     delivery: bool = True
 
 
+class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a step in the execution that another was forked from: its output or its error.
+
+    `version` is the event that said so, 0 where a person wrote the output for the fork. `child` is the
+    execution that the step had started. `item` is the digest of the item, for an item of a `foreach` step.
+    """
+
+    output: Any = None
+    error: Failure | None = None
+    version: int = 0
+    child: str = ""
+    item: str = ""
+
+
+class Unsettled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of a step that had begun there and is done again here.
+
+    `key` and `payload` are those under which its effect was announced and never settled: the same effect is
+    done again under the same key. `calls` is what its action had asked for, `child` the execution that it
+    had started and that did not come to its result.
+    """
+
+    key: str = ""
+    payload: str = ""
+    calls: tuple[CallStarted | CallEnded, ...] = ()
+    child: str = ""
+
+
 class ExecutionStarted(Event, frozen=True, kw_only=True, tag=True):
     """An execution was accepted. `definition` is the content hash it stays on.
 
@@ -63,11 +91,11 @@ class ExecutionStarted(Event, frozen=True, kw_only=True, tag=True):
     parent: str = ""
     parent_step: str = ""
     pending: bool = False
-    labels: dict[str, Any] = {}
+    labels: dict[str, Any] = msgspec.field(default_factory=dict)
     forked_from: str = ""
     forked_at: int = 0
-    kept: dict[str, Kept] = {}
-    unsettled: dict[str, Unsettled] = {}
+    kept: dict[str, Kept] = msgspec.field(default_factory=dict)
+    unsettled: dict[str, Unsettled] = msgspec.field(default_factory=dict)
 
 
 class DefinitionStored(Event, frozen=True, kw_only=True, tag=True):
@@ -249,7 +277,7 @@ class ApprovalRequested(Event, frozen=True, kw_only=True, tag=True):
     risk: str = ""
     payload: str = ""
     rules: tuple[str, ...] = ()
-    preview: dict[str, Any] = {}
+    preview: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class ApprovalDecided(Event, frozen=True, kw_only=True, tag=True):
