@@ -62,6 +62,8 @@ def _sighted(path: Path) -> Sighting:
         content = path.read_bytes()
     except FileNotFoundError:
         return Sighting(anchor=None, problem=f"{path.name} is missing")
+    except OSError as error:
+        return Sighting(anchor=None, problem=f"{path.name} cannot be read ({error.strerror})")
     if not content.strip(b"\0"):
         return Sighting(anchor=None, problem=f"{path.name} is empty")
     slots = [content[start : start + _SLOT.size + _CHECKSUM_BYTES] for start in (0, _STRIDE)]

@@ -42,6 +42,9 @@ def check_sqlite_version() -> None:
 def connect_writer(path: Path) -> apsw.Connection:
     """The one connection that writes: what it commits is on stable storage, and only it checkpoints."""
     connection = apsw.Connection(str(path))
+    if connection.readonly("main"):  # SQLite settles for reading where it may not write
+        connection.close()
+        raise StorageFailure(f"{path} cannot be written.", fix="Check the file and its permissions.")
     _prepare(connection)
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")

@@ -59,12 +59,12 @@ class SqliteJournal:
         apart: they can neither be read nor appended to, the others can.
         """
         check_sqlite_version()
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / DATABASE
-        anchor = cls.anchors(folder / ANCHOR)
         with ExitStack() as undo:
-            undo.callback(anchor.close)
             try:
+                folder.mkdir(parents=True, exist_ok=True)
+                anchor = cls.anchors(folder / ANCHOR)
+                undo.callback(anchor.close)
                 connection = connect_writer(path)
                 undo.callback(_leave_as_is, connection)
                 reader = undo.enter_context(closing(Reader(path)))
@@ -73,6 +73,9 @@ class SqliteJournal:
                 raise refuse_unreadable(folder, error) from error
             except apsw.Error as error:
                 raise StorageFailure(f"{path} cannot be opened ({error}).", fix="Check the disk.") from error
+            except OSError as error:
+                fix = "Check the disk, the folder and its permissions."
+                raise StorageFailure(f"{folder} cannot be opened ({error}).", fix=fix) from error
             undo.pop_all()
         writer = cls.writers(path, connection, anchor, opened.position, opened.streams)
         return cls(path, writer, reader, opened)

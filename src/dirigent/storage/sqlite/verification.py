@@ -128,15 +128,22 @@ class _Audit:
                 self._report(stream.name, stream.version, "its head does not match its last digest")
 
     def _check_names(self) -> None:
-        for statement, reason in (
-            ("unlisted_names", "it cannot be found by its name"),
-            ("strange_names", "its name leads to no stream"),
-        ):
-            try:
-                for (name,) in self._connection.execute(SQL[statement]):
-                    self._report(_text(name), None, reason)
-            except _UNREADABLE as error:
-                self._report(WHOLE_JOURNAL, None, f"the names of the streams cannot be read ({error})")
+        """Look every stream up as reading does: a page of names may lead astray to its neighbours as well."""
+        for id, stream in self._streams.items():
+            if not self._leads_to(stream.name, id):
+                self._report(stream.name, None, "it cannot be found by its name")
+        try:
+            for (name,) in self._connection.execute(SQL["strange_names"]):
+                self._report(_text(name), None, "its name leads to no stream")
+        except _UNREADABLE as error:
+            self._report(WHOLE_JOURNAL, None, f"the names of the streams cannot be read ({error})")
+
+    def _leads_to(self, name: str, id: Any) -> bool:
+        try:
+            found = self._connection.execute(SQL["head"], (name,)).fetchall()
+        except _UNREADABLE:
+            return False
+        return [row[0] for row in found] == [id]
 
     # --- events, in the order of their positions ---
 

@@ -124,8 +124,10 @@ class Writer:
         """Release database and anchor. After a failure the WAL is left as it is, for the next opening."""
         if self.failure is not None:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        self._connection.close()
-        self._anchor.close()
+        try:
+            self._connection.close()
+        finally:
+            self._anchor.close()
 
     def _begin(self) -> Batch:
         loop = asyncio.get_running_loop()

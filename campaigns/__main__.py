@@ -1,0 +1,59 @@
+"""Run campaigns: `python -m campaigns disk | power | damage | failing`, with a seed to repeat one.
+
+The exit status is 0 where everything is valid, 1 where something was violated, 2 where a campaign proves
+nothing because it did not reach what it is there for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from campaigns.disk import damage, failing, power
+from campaigns.verdict import Verdict, worst
+
+Campaign = Callable[[argparse.Namespace], Iterable[Verdict]]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m campaigns", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="CAMPAIGN")
+
+    def command(name: str, text: str, run: Campaign) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="repeats a run")
+        added.set_defaults(run=run)
+        return added
+
+    cut = command("power", "cut the power between any two writes", lambda a: power.run(a.cuts, a.seed))
+    cut.add_argument("--cuts", type=int, default=power.CUTS)
+    hurt = command("damage", "damage the journal's files", lambda a: damage.run(a.share, a.seed))
+    hurt.add_argument("--share", type=float, default=1.0, help="of all damage, for a quick look")
+    fail = command("failing", "fail the n-th write or sync", lambda a: failing.run(a.every, a.seed))
+    fail.add_argument("--every", type=int, default=1, help="only every so many-th operation fails")
+    command("disk", "power, damage and failing in full", _disk)
+    return parser
+
+
+def _disk(given: argparse.Namespace) -> Iterator[Verdict]:
+    yield from power.run(power.CUTS, given.seed)
+    yield from damage.run(1.0, given.seed)
+    yield from failing.run(1, given.seed)
+
+
+def main() -> int:
+    """Run what is asked for and print a line for each campaign."""
+    given = _parser().parse_args()
+    print(f"seed {given.seed}", flush=True)
+    return worst([_told(verdict) for verdict in given.run(given)])
+
+
+def _told(verdict: Verdict) -> Verdict:
+    verdict.tell()
+    return verdict
+
+
+if __name__ == "__main__":
+    sys.exit(main())

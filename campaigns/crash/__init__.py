@@ -1,0 +1,1 @@
+"""kill -9 of the engine: at random moments, at named points, again while it recovers."""
