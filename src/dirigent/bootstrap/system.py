@@ -55,6 +55,7 @@ from dirigent.storage.sqlite.lock import DataFolderLock
 from dirigent.storage.sqlite.memory import SqliteMemory
 from dirigent.storage.sqlite.projections import SqliteProjections
 from dirigent.storage.sqlite.records import SqliteRecords
+from dirigent.storage.sqlite.snapshots import SqliteSnapshots
 from dirigent.storage.sqlite.workflows import SqliteWorkflows
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class Dirigent:
         await self.runtime.close()
         self.work.close()
         self.registry.close()
+        self.snapshots.close()
         await self.journal.close()
         self.projections.close()
         self.event_index.close()
@@ -157,8 +159,15 @@ class Dirigent:
             actions=self.registry.known_actions(),
             changed=self._rearm,
         )
+        self.snapshots = SqliteSnapshots(folder, self.journal)
         self.runtime = LocalRuntime(
-            self.journal, self.projections, self.dispatcher, self.clock, self.library, self._crowd()
+            self.journal,
+            self.projections,
+            self.dispatcher,
+            self.clock,
+            self.library,
+            self._crowd(),
+            self.snapshots,
         )
         self.engine = Engine(
             self.runtime,

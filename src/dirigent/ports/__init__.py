@@ -19,6 +19,8 @@ from dirigent.ports.events import EventSink as EventSink
 from dirigent.ports.journal import Damage as Damage
 from dirigent.ports.journal import Journal as Journal
 from dirigent.ports.journal import Recorded as Recorded
+from dirigent.ports.journal import Snapshot as Snapshot
+from dirigent.ports.journal import Snapshots as Snapshots
 from dirigent.ports.journal import Verification as Verification
 from dirigent.ports.triggers import FiringRow as FiringRow
 from dirigent.ports.triggers import Firings as Firings

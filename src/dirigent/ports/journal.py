@@ -73,3 +73,27 @@ class Journal(Protocol):
     async def close(self) -> None:
         """Commit what is pending and release the storage."""
         ...
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stream amounts to after a version, as bytes that its writer understands."""
+
+    version: int
+    state: bytes
+
+
+@runtime_checkable
+class Snapshots(Protocol):
+    """States of long streams, so that they need not be folded from the beginning. They may be lost."""
+
+    def keep(self, stream: str, state: bytes) -> None:
+        """Keep the state after the last event handed in for a stream."""
+        ...
+
+    def get(self, stream: str) -> Snapshot | None:
+        """The last one kept that the journal confirms."""
+        ...
+
+    def forget(self, stream: str) -> None:
+        """Let go of one."""
+        ...

@@ -37,6 +37,7 @@ LATE = (
     StepSkipped,
     TimerFired,
 )
+SNAPSHOT_EVENTS = 1_000
 TO_BE_DONE = (InvokeAction, StartChild)
 
 
@@ -71,6 +72,7 @@ class LiveExecution:
         "machine",
         "queued",
         "ready",
+        "snapshot_at",
         "tasks",
         "undurable",
     )
@@ -82,6 +84,7 @@ class LiveExecution:
         self.tasks: dict[asyncio.Task[None], Command] = {}
         self.queued = False
         self.undurable = 0
+        self.snapshot_at = machine.state.version + SNAPSHOT_EVENTS
         self._host = host
         self._events: list[Event] = []
         self._appended = machine.state.version

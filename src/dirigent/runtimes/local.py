@@ -27,13 +27,14 @@ from dirigent.domain.workflow import Definition
 from dirigent.execution.dispatcher import Dispatcher
 from dirigent.execution.failures import failure_of
 from dirigent.execution.request import Request
+from dirigent.interpreter import snapshot
 from dirigent.interpreter.machine import Machine
-from dirigent.ports import Clock, Journal, Passive, Projections
+from dirigent.ports import Clock, Journal, Passive, Projections, Snapshots
 from dirigent.runtimes.children import child_ended, child_started, fork_of_child, never_begun
 from dirigent.runtimes.definitions import Definitions, Library
 from dirigent.runtimes.families import Families, root_of
 from dirigent.runtimes.idling import SOON_MS, Alarms, Idling
-from dirigent.runtimes.live import LiveExecution
+from dirigent.runtimes.live import SNAPSHOT_EVENTS, LiveExecution
 from dirigent.runtimes.places import Crowd, Places
 from dirigent.runtimes.pump import Pump
 
@@ -41,6 +42,7 @@ log = structlog.get_logger("dirigent.runtime")
 
 PATIENT = ("timer:approval:", "timer:signal:")
 TAIL_EVENTS = 64
+SNAPSHOT_BYTES_PER_EVENT = 500
 FAMILY_EVENTS = (CancelRequested, ExecutionPaused, ExecutionResumed)
 
 Observer = Callable[[str, Event], None]
@@ -61,12 +63,14 @@ class LocalRuntime:
         clock: Clock,
         library: Library,
         crowd: Crowd | None = None,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self.journal = journal
         self.clock = clock
         self.damaged: dict[str, str] = {}
         self._projections = projections
         self._dispatcher = dispatcher
+        self._snapshots = snapshots
         self._definitions = Definitions(journal, projections, clock, library)
         self._live = Families()
         self._idling = Idling(clock, self._put_out)
@@ -176,6 +180,8 @@ class LocalRuntime:
             self._committing, self._handed_in = future, []
             future.add_done_callback(partial(self._durable, self._handed_in))
         self._handed_in.append((live, events))
+        if live.machine.state.version >= live.snapshot_at:
+            self._keep_snapshot(live)
 
     async def _perform(self, live: LiveExecution, command: Command) -> None:
         if isinstance(command, InvokeAction):
@@ -248,7 +254,7 @@ class LocalRuntime:
     def _load(self, execution_id: str, *, again: bool = False) -> LiveExecution | None:
         """Fold the stream of an execution; `again` where its account was kept while it was out of memory."""
         try:
-            started, machine, _ = self._replayed(execution_id)
+            machine, _ = self._replayed(execution_id)
         except (JournalDamaged, NotFound) as error:
             self.damaged[execution_id] = str(error)
             self._live.remove(execution_id)
@@ -256,20 +262,41 @@ class LocalRuntime:
             return None
         live = LiveExecution(execution_id, machine, self)
         self._live.add(live)
-        root = started.passport.root or execution_id
-        self._dispatcher.budgets.open(root, started.passport.budget)
+        passport = machine.state.passport
+        assert passport is not None, "an execution starts with ExecutionStarted"
+        root = passport.root or execution_id
+        self._dispatcher.budgets.open(root, passport.budget)
         if not again:
             self._dispatcher.budgets.restore(root, machine.state.spent)
         return live
 
-    def _replayed(self, execution_id: str) -> tuple[ExecutionStarted, Machine, Event]:
-        events = self.journal.read(execution_id)
-        started, last = events[0], events[-1]
-        assert isinstance(started, ExecutionStarted), "every execution starts with its start"
-        machine = Machine(self._definitions.graph(started.definition))
+    def _replayed(self, execution_id: str) -> tuple[Machine, Event | None]:
+        """An execution folded from its last snapshot or its beginning, and its last event since then."""
+        machine = self._restored(execution_id)
+        events = self.journal.read(execution_id, machine.state.version if machine is not None else 0)
+        if machine is None:
+            started = events[0]
+            assert isinstance(started, ExecutionStarted), "every execution starts with its start"
+            machine = Machine(self._definitions.graph(started.definition))
         for event in events:
             machine.apply(event)
-        return started, machine, last
+        return machine, events[-1] if events else None
+
+    def _restored(self, execution_id: str) -> Machine | None:
+        kept = self._snapshots.get(execution_id) if self._snapshots is not None else None
+        definition = snapshot.definition_of(kept.state) if kept is not None else None
+        if kept is None or definition is None:
+            return None
+        return snapshot.restored(kept.state, self._definitions.graph(definition))
+
+    def _keep_snapshot(self, live: LiveExecution) -> None:
+        """Keep the state of a long execution; the larger it is, the longer until the next time."""
+        version = live.machine.state.version
+        live.snapshot_at = version + SNAPSHOT_EVENTS
+        state = snapshot.taken(live.machine) if self._snapshots is not None else None
+        if self._snapshots is not None and state is not None:
+            self._snapshots.keep(live.execution_id, state)
+            live.snapshot_at += len(state) // SNAPSHOT_BYTES_PER_EVENT
 
     def _keep_out(self, passive: Passive) -> None:
         self._live.add(passive)
@@ -328,7 +355,8 @@ class LocalRuntime:
         """The child was started before: it is live, or it has ended and its end is told now."""
         if self._live.get(command.child) is not None or command.child in self.damaged:
             return
-        _, machine, last = self._replayed(command.child)
+        machine, last = self._replayed(command.child)
+        assert last is not None, "no snapshot is kept of what has ended"
         live.note(child_ended(machine, last, self.clock.now_ms()))
 
     def _durable(
@@ -385,6 +413,8 @@ class LocalRuntime:
 
     def _ended(self, live: LiveExecution, last: Event) -> None:
         self._live.remove(live.execution_id)
+        if self._snapshots is not None and live.machine.state.version >= SNAPSHOT_EVENTS:
+            self._snapshots.forget(live.execution_id)
         state = live.machine.state
         if not state.parent:
             self._dispatcher.budgets.close(live.execution_id)

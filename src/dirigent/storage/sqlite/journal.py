@@ -18,7 +18,13 @@ from dirigent.ports import Recorded, Verification
 from dirigent.storage.sqlite.anchor import ANCHOR, AnchorFile, read_anchor
 from dirigent.storage.sqlite.chain import link
 from dirigent.storage.sqlite.codec import BODY_BYTES_MAX, encode, split
-from dirigent.storage.sqlite.database import DATABASE, check_sqlite_version, connect_reader, connect_writer
+from dirigent.storage.sqlite.database import (
+    DATABASE,
+    SQL,
+    check_sqlite_version,
+    connect_reader,
+    connect_writer,
+)
 from dirigent.storage.sqlite.folding import PROJECTED, Occurrence, occurrence
 from dirigent.storage.sqlite.opening import Opened, open_journal, refuse_unreadable
 from dirigent.storage.sqlite.reading import DAMAGED, Head, Reader, damaged
@@ -133,6 +139,16 @@ class SqliteJournal:
         if known is None and _may_be_named(stream):
             known = self._load(stream)
         return known.version if known is not None else 0
+
+    def last(self, stream: str) -> tuple[int, int, bytes]:
+        """Version, position and digest of the last event handed in for a stream."""
+        head = self._heads.get(stream) or self._load(stream)
+        return head.version, head.last, head.digest
+
+    def digest_at(self, position: int) -> tuple[int, bytes] | None:
+        """Version and digest of the durable event at a position."""
+        rows = self._reader.rows(SQL["version_and_digest_at"], (position,))
+        return (rows[0][0], rows[0][1]) if rows else None
 
     def verify(self) -> Verification:
         """Check every digest, chain, gap, payload and the head anchor. May be called from any thread."""

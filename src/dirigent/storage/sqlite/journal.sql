@@ -93,6 +93,9 @@ WITH RECURSIVE chain (position, version, previous) AS (
 SELECT e.position, e.stream, e.version, e.body, e.digest
 FROM chain c CROSS JOIN events e ON e.position = c.position
 
+-- name: version_and_digest_at
+SELECT version, digest FROM events WHERE position = ?
+
 -- name: tail
 SELECT e.position, e.stream, e.version, e.body, e.digest, CAST(s.name AS BLOB), p.digest
 FROM events e
