@@ -12,7 +12,7 @@ from benchmarks.setting import LOOPS, Setting, run_on
 
 STEPS = 5
 IN_FLIGHT = 100
-RUNS = 4000
+RUNS = 2500
 RUNS_ALONE = 300
 
 

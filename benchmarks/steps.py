@@ -13,7 +13,7 @@ from benchmarks.work import Bench, chain, completed
 from dirigent import Dirigent
 
 RUNS = 1000
-RUNS_OF_THE_LIMIT = 4000
+RUNS_OF_THE_LIMIT = 2500
 NOTE = f"{STEPS} steps a run, {IN_FLIGHT} runs in flight"
 
 

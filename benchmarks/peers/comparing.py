@@ -19,7 +19,7 @@ TAKE_UP = ("dirigent_runs", "dbos_runs")
 async def run_race(race: Race, folder: Path, loop: str, rounds: int) -> Answers:
     """Every entry once a round; its answers by its name."""
     answers: Answers = {entry.name: [] for entry in race.entries}
-    for number in range(rounds):
+    for number in range(rounds * race.often):
         for position, entry in enumerate(race.entries):
             place = folder / f"{race.name}-{number}-{position}"
             place.mkdir()
