@@ -88,10 +88,14 @@ async def settle(turns: int = 50) -> None:
 
 @asynccontextmanager
 async def house(
-    folder: Path, *workflows: Definition, clock: Clock | None = None, clerk: Clerk | None = None
+    folder: Path,
+    *workflows: Definition,
+    clock: Clock | None = None,
+    clerk: Clerk | None = None,
+    environment: dict[str, str] | None = None,
 ) -> AsyncIterator[House]:
     """Open a Dirigent over a folder with these workflows at work."""
-    settings = read_settings(environment={}, folder=folder, data_folder=folder / "data")
+    settings = read_settings(environment=environment or {}, folder=folder, data_folder=folder / "data")
     own, time = clerk or Clerk(), clock or FrozenClock()
     async with Dirigent(settings=settings, agents=[own], workflows=workflows, clock=time) as dirigent:
         yield House(dirigent, own, time)

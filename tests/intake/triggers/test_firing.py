@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from dirigent.domain.errors import Conflict, NotFound
+from dirigent.domain.errors import Conflict, NotFound, Overloaded
 from dirigent.domain.workflow import Definition
 from dirigent.intake.triggers.turns import QUEUED_MAX
+from dirigent.testing.frozen_clock import FrozenClock
 from tests.intake.triggers.house import House, event, house, on, settle, workflow
 
 
@@ -154,3 +156,42 @@ async def test_a_start_that_is_refused_is_on_record(tmp_path: Path) -> None:
         assert "no" in failed.reason
         reaction = await home.dirigent.publish(event("b", "go", data={"no": 1}))
         assert len(reaction.triggered) == 1
+
+
+async def test_too_many_pending_executions_delay_and_lose_nothing(tmp_path: Path) -> None:
+    """An event waits until there is room for its execution; a person is told to come again."""
+    narrow = {"MAX_CONCURRENT_WORKFLOWS": "1", "MAX_PENDING_WORKFLOWS": "1"}
+    async with house(tmp_path, workflow("w", on("go"), action="wait"), environment=narrow) as home:
+        home.clerk.gate.clear()
+        (armed,) = home.dirigent.triggers.table
+        await fire(home, "a", "b")
+        late = asyncio.ensure_future(fire(home, "c"))
+        clock = home.clock
+        assert isinstance(clock, FrozenClock)
+        while clock.next_due() is None:
+            await settle(1)
+        with pytest.raises(Overloaded):
+            await home.dirigent.triggers.fire(armed.id, {})
+        home.clerk.gate.set()
+        while not late.done():
+            clock.move(1000)
+            await settle(1)
+        assert len((await late)[0]) > 0
+        assert home.decisions() == ["started"] * 3
+
+
+async def test_what_waits_for_a_trigger_taken_out_stays_away(tmp_path: Path) -> None:
+    """Put to work again, the same trigger takes up its queue; each waits once, however often it is put."""
+    async with house(tmp_path, waiting("queue")) as home:
+        home.clerk.gate.clear()
+        await fire(home, "a", "b", "c")
+        for _ in range(2):
+            home.dirigent.arm(waiting("queue"))
+        home.dirigent.triggers.remove("w")
+        home.clerk.gate.set()
+        await home.rest()
+        assert home.statuses() == ["completed"]
+        home.dirigent.arm(waiting("queue"))
+        while home.statuses() != ["completed"] * 3:
+            await settle(1)
+        assert home.decisions() == ["started"] * 3

@@ -87,9 +87,7 @@ class Triggers:
         """
         whose = tenant or self._limits.tenant
         armed = arm(definition, whose)
-        replaced = self.table.put(whose, definition.name, armed)
-        for old in replaced:
-            self.schedules.remove(old)
+        self._replace(whose, definition.name, armed)
         self.firer.take_up(armed)
         for added in armed:
             if isinstance(added.trigger, ScheduleTrigger):
@@ -98,8 +96,14 @@ class Triggers:
 
     def remove(self, workflow: str, tenant: str = "") -> None:
         """Let a workflow's triggers fire no more."""
-        for old in self.table.put(tenant or self._limits.tenant, workflow, ()):
+        self._replace(tenant or self._limits.tenant, workflow, [])
+
+    def _replace(self, tenant: str, workflow: str, armed: list[Armed]) -> None:
+        stay = {one.id for one in armed}
+        for old in self.table.put(tenant, workflow, armed):
             self.schedules.remove(old)
+            if old.id not in stay:
+                self.firer.forget(old)
 
     async def publish(self, event: DomainEvent) -> Reaction:
         """Take in an event and wait until it has been dealt with."""

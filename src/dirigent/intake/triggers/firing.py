@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from dirigent.domain.errors import Conflict, DirigentError, NotFound, StorageFailure
+from dirigent.domain.errors import Conflict, DirigentError, NotFound, Overloaded, StorageFailure
 from dirigent.domain.event import (
     Event,
     EventPublished,
@@ -71,6 +71,10 @@ class Firer:
                 self._turns.waits(firing)
         for key in known:
             self._start_next(self._turns.next_of(key))
+
+    def forget(self, armed: Armed) -> None:
+        """Let nothing wait for a trigger that is no longer at work; it is taken up when it is again."""
+        self._turns.forget((armed.tenant, armed.id))
 
     def is_paused(self, armed: Armed) -> bool:
         """Whether a trigger was paused by a person."""
@@ -137,15 +141,40 @@ class Firer:
         for other in turn.replaces:
             await self._cancel(other, firing)
         try:
-            await self._engine.start(self._start_of(firing))
+            await self._start_when_there_is_room(firing)
         except StorageFailure:
+            raise
+        except Overloaded:
+            self.ended(firing.execution_id)
             raise
         except DirigentError as error:
             if not self._engine.is_known(firing.execution_id):
                 await self.decide(firing, "failed", str(error))
-                self._start_next(self._turns.ended(firing.execution_id))
+                self.ended(firing.execution_id)
                 return None
         return firing.execution_id
+
+    async def _start_when_there_is_room(self, firing: Firing) -> None:
+        """Wait as long as too many executions are pending; a person is told so instead."""
+        start = self._start_of(firing)
+        while True:
+            try:
+                await self._engine.start(start)
+            except Overloaded as error:
+                if not (firing.position or firing.due):
+                    raise
+                log.warning("trigger.waits", trigger=firing.armed.id, reason=error.message)
+                await self._sleep(error.retry_after_s)
+            else:
+                return
+
+    async def _sleep(self, seconds: float) -> None:
+        woken = asyncio.Event()
+        cancel = self._clock.call_at(self._clock.now_ms() + round(seconds * 1000), woken.set)
+        try:
+            await woken.wait()
+        finally:
+            cancel()
 
     def _start_of(self, firing: Firing) -> Start:
         armed, event = firing.armed, firing.event

@@ -97,6 +97,7 @@ class Turns:
     def __init__(self) -> None:
         self._running: dict[_Key, set[str]] = {}
         self._waiting: dict[_Key, deque[Firing]] = {}
+        self._waiting_ids: set[str] = set()
         self._of: dict[str, _Key] = {}
 
     def decide(self, firing: Firing) -> Turn:
@@ -123,8 +124,15 @@ class Turns:
         self._of[execution_id] = key
 
     def waits(self, firing: Firing) -> None:
-        """A firing waits for its turn."""
-        self._waiting.setdefault(firing.key, deque()).append(firing)
+        """A firing waits for its turn; one that waits already is not queued again."""
+        waiting = self._waiting.setdefault(firing.key, deque())
+        if firing.execution_id not in self._waiting_ids:
+            self._waiting_ids.add(firing.execution_id)
+            waiting.append(firing)
+
+    def forget(self, key: _Key) -> None:
+        """Nothing waits for a trigger any more."""
+        self._waiting_ids -= {firing.execution_id for firing in self._waiting.pop(key, ())}
 
     def ended(self, execution_id: str) -> Firing | None:
         """An execution has ended; the firing whose turn it is now, which counts as running."""
@@ -143,6 +151,7 @@ class Turns:
         if not waiting or key in self._running:
             return None
         firing = waiting.popleft()
+        self._waiting_ids.discard(firing.execution_id)
         if not waiting:
             del self._waiting[key]
         self.runs(key, firing.execution_id)
