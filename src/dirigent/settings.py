@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from dirigent.domain.errors import InvalidInput
 from dirigent.domain.policy import Autonomy
 
 CONFIG_NAME = "are.config.json"
+WEBHOOK_SECRET = re.compile(r"DIRIGENT_WEBHOOK_[A-Z0-9_]+_SECRET")
 SECRET_WORDS = ("KEY", "SECRET", "TOKEN", "PASSWORD")
 SHOWN_VARIABLES = (
     "REDIS_URL",
@@ -26,6 +28,7 @@ SHOWN_VARIABLES = (
     "DIRIGENT_CONFIG",
     "DIRIGENT_POLICIES",
     "DIRIGENT_WORKFLOWS",
+    "DIRIGENT_WEBHOOKS",
     "DIRIGENT_ALLOW_DELIVERY",
     "DIRIGENT_TENANT",
     "DIRIGENT_TENANT_WEIGHTS",
@@ -94,6 +97,8 @@ class Settings(BaseModel):
     allow_delivery: bool = False
     policies: Path | None = None
     workflows: Path | None = None
+    webhooks: Path | None = None
+    webhook_secrets: dict[str, tuple[SecretStr, ...]] = {}
     host: str = "127.0.0.1"
     port: int = 8080
     max_concurrent_workflows: int = Field(default=100, ge=1)
@@ -145,6 +150,8 @@ def read_settings(
         "allow_delivery": env.get("DIRIGENT_ALLOW_DELIVERY"),
         "policies": env.get("DIRIGENT_POLICIES"),
         "workflows": env.get("DIRIGENT_WORKFLOWS"),
+        "webhooks": env.get("DIRIGENT_WEBHOOKS"),
+        "webhook_secrets": _webhook_secrets(env),
         "host": env.get("DIRIGENT_HOST"),
         "port": env.get("PORT"),
         "max_concurrent_workflows": env.get("MAX_CONCURRENT_WORKFLOWS"),
@@ -164,6 +171,11 @@ def read_settings(
         )
     except ValidationError as error:
         raise _readable(error, "setting") from error
+
+
+def _webhook_secrets(env: Mapping[str, str]) -> dict[str, list[str]]:
+    """`DIRIGENT_WEBHOOK_<NAME>_SECRET`: one secret, or two with a space while one takes the other's place."""
+    return {name: env[name].split() for name in env if WEBHOOK_SECRET.fullmatch(name)}
 
 
 def _config_file(env: Mapping[str, str], folder: Path) -> Path | None:

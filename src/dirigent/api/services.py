@@ -12,6 +12,9 @@ from dirigent.engine import Engine
 from dirigent.execution.registry import Registry
 from dirigent.intake.goals.report import GoalReport
 from dirigent.intake.ingest import Intake
+from dirigent.intake.triggers.at_work import Triggers
+from dirigent.intake.webhooks.receiving import Webhooks
+from dirigent.ports import EventIndex
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -32,6 +35,9 @@ class Services:
     health: Callable[[], dict[str, Any]]
     config: Callable[[], dict[str, Any]]
     message: Callable[[str, str], dict[str, Any] | None]
+    triggers: Triggers
+    event_index: EventIndex
+    webhooks: Webhooks
     tenant: str
     actor: str
     version: str

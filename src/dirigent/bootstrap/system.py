@@ -36,6 +36,8 @@ from dirigent.intake.ingest import Accepted, Intake, Limits
 from dirigent.intake.library.store import WorkflowStore
 from dirigent.intake.triggers.armed import Armed
 from dirigent.intake.triggers.at_work import Reaction, Triggers
+from dirigent.intake.webhooks.definition import load_webhooks
+from dirigent.intake.webhooks.receiving import Webhooks
 from dirigent.intake.workflows import Workflow, built_in, files_of, inspect_text, read_text
 from dirigent.integrations.deterministic_model import DeterministicModel
 from dirigent.integrations.file_outbox import FileOutbox
@@ -326,6 +328,9 @@ class Dirigent:
             health=self.health,
             config=settings.shown,
             message=lambda tenant, message_id: find_message(self.records, tenant, message_id),
+            triggers=self.triggers,
+            event_index=self.event_index,
+            webhooks=self.webhooks,
             tenant=settings.tenant,
             actor=settings.actor,
             version=__version__,
@@ -353,6 +358,15 @@ class Dirigent:
 
     def _triggers(self, folder: Path) -> Triggers:
         self.firings = SqliteFirings(folder)
+        secrets = self.settings.webhook_secrets
+        self.webhooks = Webhooks(
+            load_webhooks(self.settings.webhooks),
+            {name: tuple(one.get_secret_value() for one in given) for name, given in secrets.items()},
+            self.events,
+            self.journal,
+            self.clock,
+            self.settings.tenant,
+        )
         return Triggers(
             self.events, self.event_index, self.journal, self.firings, self.engine, self.clock, self._limits()
         )

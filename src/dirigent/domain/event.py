@@ -6,9 +6,17 @@ from typing import Any
 
 import msgspec
 
-from dirigent.domain.domain_event import DomainEvent
 from dirigent.domain.event_base import Event as Event  # noqa: PLC0414  # events are taken from here
 from dirigent.domain.policy import Finding
+from dirigent.domain.trigger_event import ConsumerAdvanced as ConsumerAdvanced  # noqa: PLC0414
+from dirigent.domain.trigger_event import EventPublished as EventPublished  # noqa: PLC0414
+from dirigent.domain.trigger_event import FiringDecided as FiringDecided  # noqa: PLC0414
+from dirigent.domain.trigger_event import ScheduleAdvanced as ScheduleAdvanced  # noqa: PLC0414
+from dirigent.domain.trigger_event import TriggerPaused as TriggerPaused  # noqa: PLC0414
+from dirigent.domain.trigger_event import TriggerResumed as TriggerResumed  # noqa: PLC0414
+from dirigent.domain.trigger_event import WebhookKept as WebhookKept  # noqa: PLC0414
+from dirigent.domain.trigger_event import WebhookMended as WebhookMended  # noqa: PLC0414
+from dirigent.domain.trigger_event import WebhookRefused as WebhookRefused  # noqa: PLC0414
 from dirigent.domain.workflow_event import WorkflowPaused as WorkflowPaused  # noqa: PLC0414
 from dirigent.domain.workflow_event import WorkflowResumed as WorkflowResumed  # noqa: PLC0414
 from dirigent.domain.workflow_event import WorkflowRolledBack as WorkflowRolledBack  # noqa: PLC0414
@@ -380,70 +388,6 @@ class ActionRefused(Event, frozen=True, kw_only=True, tag=True):
     findings: tuple[Finding, ...] = ()
 
 
-class EventPublished(Event, frozen=True, kw_only=True, tag=True):
-    """Something happened in the business and was taken in; the stream holds all of one tenant."""
-
-    event: DomainEvent
-
-
-class ConsumerAdvanced(Event, frozen=True, kw_only=True, tag=True):
-    """Somebody who follows the events of the business has dealt with all up to a position of the journal."""
-
-    consumer: str
-    position: int
-
-
-class FiringDecided(Event, frozen=True, kw_only=True, tag=True):
-    """A trigger fired, or would have, and no execution was started, or none yet.
-
-    `decision` is queued, skipped, paused, failed (filter or input) or cut (a circle of causes);
-    `execution_id` the execution that was or would have been started. `cause` names the event or the
-    time; `event_position` is where the event is, `due` the time. `count` is more than one where many
-    failed in the same way at once.
-    """
-
-    execution_id: str
-    tenant: str
-    trigger: str
-    workflow: str
-    cause: str
-    decision: str
-    reason: str = ""
-    event_position: int = 0
-    due: int = 0
-    count: int = 1
-
-
-class TriggerPaused(Event, frozen=True, kw_only=True, tag=True):
-    """A person asked that a trigger start nothing until it is resumed."""
-
-    tenant: str
-    trigger: str
-    actor: str
-    reason: str = ""
-
-
-class TriggerResumed(Event, frozen=True, kw_only=True, tag=True):
-    """A person let a trigger start executions again."""
-
-    tenant: str
-    trigger: str
-    actor: str
-
-
-class ScheduleAdvanced(Event, frozen=True, kw_only=True, tag=True):
-    """A schedule has been dealt with up to a time; `due` is the last time it fired for, 0 if it did not.
-
-    `missed` counts the times that were left out.
-    """
-
-    tenant: str
-    trigger: str
-    through: int
-    due: int = 0
-    missed: int = 0
-
-
 AnyEvent = (
     ExecutionStarted
     | DefinitionStored
@@ -484,6 +428,9 @@ AnyEvent = (
     | WorkflowRolledBack
     | WorkflowPaused
     | WorkflowResumed
+    | WebhookRefused
+    | WebhookKept
+    | WebhookMended
 )
 
 TERMINAL = (ExecutionCompleted, ExecutionFailed, ExecutionCancelled)

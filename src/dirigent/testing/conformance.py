@@ -56,6 +56,9 @@ from dirigent.domain.event import (
     TriggerResumed,
     Unsettled,
     WaitEnded,
+    WebhookKept,
+    WebhookMended,
+    WebhookRefused,
     WorkflowPaused,
     WorkflowResumed,
     WorkflowRolledBack,
@@ -163,6 +166,9 @@ EVERY_EVENT: tuple[Event, ...] = (
     TriggerPaused(at=24, tenant="t", trigger="w.event.1", actor="a", reason="noisy"),
     TriggerResumed(at=25, tenant="t", trigger="w.event.1", actor="a"),
     ScheduleAdvanced(at=26, tenant="t", trigger="w.schedule.1", through=25, due=24, missed=2),
+    WebhookRefused(at=27, tenant="t", webhook="shop", reason="signature_invalid", count=4),
+    WebhookKept(at=28, tenant="t", webhook="shop", call="c", body="{}", error="no type", headers={"a": "b"}),
+    WebhookMended(at=29, tenant="t", webhook="shop", call="c", actor="a", event_id="e"),
 )
 
 

@@ -19,6 +19,9 @@ TEXT_LENGTH_MAX = 1000
 NUMBER_MAX = 1000
 
 _TYPE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.:/-]{0,198}[A-Za-z0-9_])?")
+# Says through which web hook an event came in; only the door for web hooks may say so.
+RESERVED = frozenset({"webhook"})
+
 _ATTRIBUTE = re.compile(r"[a-z0-9]{1,20}")
 _NAME = f"1 to {NAME_LENGTH_MAX} printable characters"
 
@@ -120,6 +123,8 @@ def _check_version(given: Any) -> None:
 def _extension(name: str, value: Any) -> Any:
     if name == "data_base64":
         raise InvalidInput("data_base64 is not taken.", fix="Send data as JSON.", field=name)
+    if name in RESERVED:
+        raise InvalidInput(f"{name} is set by Dirigent only.", fix="Leave it out.", field=name)
     if not _ATTRIBUTE.fullmatch(name):
         raise InvalidInput(
             f"{name!r} is no attribute of an event.",

@@ -117,6 +117,11 @@ class ScheduleKeeper:
         """Keep a schedule no more."""
         self._kept.pop((armed.tenant, armed.id), None)
 
+    def next_of(self, armed: Armed) -> int | None:
+        """When a schedule fires next; None where it does not, or is no schedule."""
+        kept = self._kept.get((armed.tenant, armed.id))
+        return kept.fires_at if kept is not None and kept.due is not None else None
+
     async def rest(self) -> None:
         """Return when everything that has come was dealt with and the timer is set for what comes next."""
         await self._idle.wait()

@@ -44,6 +44,11 @@ class Armed:
         """`schedule`, `event`, `webhook`, `api` or `manual`."""
         return kind_of(self.trigger)
 
+    @property
+    def fires_for(self) -> str:
+        """The type of event or the time, as it was written."""
+        return " ".join(part for part in _fires_for(self.trigger) if part)
+
     def input(self, scope: Mapping[str, Any], otherwise: Any = None) -> dict[str, Any]:
         """What the execution is started with; raises `ExpressionError`.
 
@@ -105,9 +110,11 @@ def _ids(workflow: str, trigger: ScheduleTrigger | EventTrigger | WebhookTrigger
         yield f"{name}.{number}"
 
 
-def _fires_for(trigger: ScheduleTrigger | EventTrigger | WebhookTrigger) -> tuple[str, ...]:
+def _fires_for(trigger: Trigger) -> tuple[str, ...]:
     if isinstance(trigger, ScheduleTrigger):
         return (trigger.schedule, trigger.every, trigger.at, trigger.timezone)
     if isinstance(trigger, EventTrigger):
         return (trigger.event_type, trigger.filter)
-    return (trigger.webhook, trigger.event_type, trigger.filter)
+    if isinstance(trigger, WebhookTrigger):
+        return (trigger.webhook, trigger.event_type, trigger.filter)
+    return ()

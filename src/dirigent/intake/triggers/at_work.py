@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -26,12 +27,24 @@ from dirigent.ports import Acknowledged, Clock, EventIndex, Firings, Journal
 
 
 class Reaction(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to an event once it was dealt with: where it is, and which executions it started or woke."""
+    """The answer to an event: where it is, and which executions it started or woke.
+
+    `matched` is false where that took longer than the caller would wait; it is done all the same.
+    """
 
     event_id: str
     position: int
-    duplicate: bool
-    triggered: tuple[str, ...]
+    duplicate: bool = False
+    triggered: tuple[str, ...] = ()
+    matched: bool = True
+
+
+class TriggerState(NamedTuple):
+    """How a trigger stands; `next` is when a schedule fires next, milliseconds since the epoch."""
+
+    armed: Armed
+    paused: bool
+    next: int | None
 
 
 class Triggers:
@@ -105,9 +118,9 @@ class Triggers:
             if old.id not in stay:
                 self.firer.forget(old)
 
-    async def publish(self, event: DomainEvent) -> Reaction:
-        """Take in an event and wait until it has been dealt with."""
-        return await self._reaction(await self._log.publish(event))
+    async def publish(self, event: DomainEvent, *, patience_s: float | None = None) -> Reaction:
+        """Take in an event and wait until it has been dealt with, for so many seconds at most."""
+        return await self._reaction(await self._log.publish(event), patience_s)
 
     async def publish_all(self, events: Sequence[DomainEvent]) -> list[Reaction]:
         """Take in many of one tenant, all or none, and wait until they have been dealt with."""
@@ -140,14 +153,27 @@ class Triggers:
         """Let a trigger start executions again."""
         await self.firer.resume(self.table.find(tenant or self._limits.tenant, trigger), actor)
 
-    async def _reaction(self, answer: Acknowledged) -> Reaction:
-        triggered = [] if answer.duplicate else await self.matcher.started_by(answer.position)
-        return Reaction(
-            event_id=answer.event_id,
-            position=answer.position,
-            duplicate=answer.duplicate,
-            triggered=tuple(triggered),
-        )
+    def states(self, tenant: str | None = None) -> list[TriggerState]:
+        """How the triggers stand, by workflow."""
+        found = [armed for armed in self.table if tenant in (None, armed.tenant)]
+        return [self._state(armed) for armed in sorted(found, key=lambda armed: (armed.tenant, armed.id))]
+
+    def state(self, trigger: str, *, tenant: str = "") -> TriggerState:
+        """How one trigger stands; raises `NotFound`."""
+        return self._state(self.table.find(tenant or self._limits.tenant, trigger))
+
+    def _state(self, armed: Armed) -> TriggerState:
+        return TriggerState(armed, self.firer.is_paused(armed), self.schedules.next_of(armed))
+
+    async def _reaction(self, answer: Acknowledged, patience_s: float | None = None) -> Reaction:
+        reaction = Reaction(event_id=answer.event_id, position=answer.position, duplicate=answer.duplicate)
+        if answer.duplicate:
+            return reaction
+        try:
+            triggered = await asyncio.wait_for(self.matcher.started_by(answer.position), patience_s)
+        except TimeoutError:
+            return msgspec.structs.replace(reaction, matched=False)
+        return msgspec.structs.replace(reaction, triggered=tuple(triggered))
 
     def _observe(self, execution_id: str, event: Event) -> None:
         """Keep up with the executions of this process."""

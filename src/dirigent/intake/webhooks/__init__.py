@@ -1,0 +1,1 @@
+"""Web hooks: signed calls from outside become events of the business."""
