@@ -11,7 +11,11 @@ from dirigent.cli.main import COMMANDS
 from tests.acceptance.terminal import TENANT, dirigent, write_books
 
 HELLO = Path(__file__).parents[2] / "examples" / "workflows" / "hello.yaml"
-BELOW = (("goal", "run"), ("approvals",), ("approvals", "show"))
+QUEUE = ("list", "dead", "show", "add", "replay", "purge", "runs")
+BELOW = (
+    *(("goal", "run"), ("approvals",), ("approvals", "show"), ("queue",)),
+    *(("queue", name) for name in QUEUE),
+)
 
 
 def test_verify(tmp_path: Path) -> None:

@@ -187,7 +187,9 @@ class Dirigent:
         for row in self.library.rows():
             self._rearm(row, self.library.get(row.tenant, row.name).definition)
         for workflow in [*files_of(self.settings.workflows), *self._workflows]:
-            self.arm(workflow)
+            definition = self.workflow(workflow)
+            self.arm(definition)
+            self.registry.flows.replace(definition.name, self._as_orchestrator(definition))
         await self.triggers.start()
 
     def allows_delivery(self, tenant: str) -> bool:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from dirigent.bootstrap.wiring import Pace, Worker
+from dirigent.domain.errors import Conflict, NotFound
 from dirigent.domain.job import TopicCounts
 from dirigent.execution.registry import Registry
 from dirigent.execution.worker_events import Emit
 from dirigent.intake.campaign_manager import CampaignManager
+from dirigent.intake.workflows import Workflow, files_of
 from dirigent.ports import Clock
+from dirigent.ports.queueing import Orchestrator
+from dirigent.runtimes.clock import SystemClock
+from dirigent.settings import Settings
 from dirigent.storage.sqlite.audit import SqliteAudit
 from dirigent.storage.sqlite.queue import SqliteQueue
 
@@ -63,6 +70,14 @@ class Workshop:
         """How many jobs are in which state, by topic; none where nothing was ever enqueued."""
         return self.queue.counts() if self.exists else []
 
+    def check_flow(self, name: str) -> None:
+        """Raise `NotFound` listing the flows there are, where this is none of them."""
+        self._registry.resolve(name)
+
+    def flows(self) -> list[str]:
+        """The flows whose jobs a worker of this process takes."""
+        return self._registry.flows.names()
+
     @property
     def exists(self) -> bool:
         """Whether anything was ever enqueued."""
@@ -74,3 +89,39 @@ class Workshop:
             if opened in self.__dict__:
                 self.__dict__.pop(opened).close()
         self.__dict__.pop("manager", None)
+
+
+class Elsewhere:
+    """Stands for a flow that other processes run; here its jobs can only be handed in."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def run(self, payload: Mapping[str, Any]) -> Any:
+        """Refuse."""
+        raise Conflict(f"The flow {self._name!r} is run by the worker that holds the data folder.")
+
+
+@contextmanager
+def workshop_beside(settings: Settings, flows: Mapping[str, Orchestrator]) -> Iterator[Workshop]:
+    """The queue of a data folder beside whoever holds it, with flows in code; the journal is not touched."""
+    registry = Registry()
+    for name, flow in flows.items():
+        registry.register_flow(name, flow)
+    shop = Workshop(settings.data_folder, registry, SystemClock(), allow_delivery=settings.allow_delivery)
+    with closing(shop):
+        yield shop
+
+
+def need_queue(folder: Path) -> None:
+    """Raise `NotFound` where nothing was ever handed in."""
+    if not (folder / QUEUE).is_file():
+        error = NotFound(f"There is no queue in {folder}: no job was ever handed in there.")
+        error.fix = "Hand one in with `dirigent queue add`, or name the folder with --data."
+        raise error
+
+
+def flows_elsewhere(settings: Settings) -> dict[str, Orchestrator]:
+    """The flows that the engine's worker knows: goals, delivery, and the workflows of the settings."""
+    names = [Workflow.load(file).definition.name for file in files_of(settings.workflows)]
+    return {name: Elsewhere(name) for name in ("goal", "delivery", *names)}

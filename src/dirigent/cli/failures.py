@@ -28,6 +28,8 @@ FIXES = {
     "workflow_not_found": "`dirigent workflow list` lists the workflows there are.",
     "version_not_found": "`dirigent workflow versions NAME` lists them.",
     "code_not_found": "`dirigent explain` lists the codes there are.",
+    "job_not_found": "`dirigent queue list` lists the jobs there are.",
+    "run_not_found": "`dirigent queue runs` lists the runs there are.",
     "agent_not_found": "`dirigent agents` lists the agents there are.",
 }
 

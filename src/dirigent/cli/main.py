@@ -56,6 +56,18 @@ COMMANDS: tuple[tuple[Group, str, str, str, tuple[str, ...]], ...] = (
         ("lint examples/workflows/*.yaml --strict",),
     ),
     (
+        WORK,
+        "worker",
+        "working:worker_command",
+        "Work on the jobs of the queue until Ctrl-C; what is under way is finished first.",
+        (
+            "worker",
+            "worker flow.yaml --concurrency 4",
+            "worker --once",
+            "worker --apart --flows flows:register",
+        ),
+    ),
+    (
         DECIDE,
         "approve",
         "deciding:approve_command",
@@ -176,6 +188,13 @@ def build_app() -> App:
         group=WORK,
         sort_key=3.5,
         help="Workflows stored by name: versions, differences, rollback, pause, export and import.",
+    )
+    app.command(
+        "dirigent.cli.commands.queueing:app",
+        name="queue",
+        group=KEEP,
+        sort_key=-1,
+        help="The jobs of the queue by topic: `queue list`, `add`, `dead`, `replay`, `purge`, `runs`.",
     )
     return app
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dirigent.domain.errors import DirigentError, QueueFull, TransientError
+from dirigent.domain.errors import DirigentError, Overloaded, QueueFull, TransientError
 
 TOO_MANY_REQUESTS = 429
 CAUSES_MAX = 8
@@ -17,11 +17,16 @@ def is_transient_error(error: BaseException) -> bool:
     clients of networks raise errors of their own from those of the socket.
     """
     if isinstance(error, DirigentError):
-        return isinstance(error, TransientError | QueueFull)
+        return isinstance(error, TransientError | QueueFull | Overloaded)
     return any(
         isinstance(cause, ConnectionError | TimeoutError) or _asks_for_patience(cause)
         for cause in _causes(error)
     )
+
+
+def asked_patience_s(error: BaseException) -> float:
+    """How long the other side asks to be left alone; 0 where it does not say."""
+    return float(error.retry_after_s) if isinstance(error, Overloaded) else 0.0
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -16,7 +16,7 @@ from dirigent.domain.job import DEAD, Job, QueuedJob, topic_of
 from dirigent.domain.run import COMPLETED, DEQUEUE, FAILED, LOST, SETTLE
 from dirigent.execution.flow_run import carry_out, trace_of
 from dirigent.execution.registry import Registry
-from dirigent.execution.transience import is_transient_error
+from dirigent.execution.transience import asked_patience_s, is_transient_error
 from dirigent.execution.worker_events import Emit, WorkerEvents
 from dirigent.observability.run_trace import RunTrace, error_told
 from dirigent.ports import Clock
@@ -64,7 +64,8 @@ class Worker:
     A job is held for `visibility_timeout` seconds and for as long as it runs. An attempt that fails in
     a way that another may mend is requeued after a wait; any other failure, and the last attempt, makes
     the job dead. What a run did is on record before its job is settled. `concurrency` is how many jobs
-    it works on at once, `grace_s` how long a stop waits for them before it gives them back.
+    it works on at once, `grace_s` how long a stop waits for them before it gives them back; it has then
+    `abandoned` flows, of which those that are not async may still run in their threads.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Worker:
             raise InvalidInput(f"concurrency is {concurrency}.", fix="Give at least 1.", field="concurrency")
         self.audit = audit
         self.last: Worked | None = None
+        self.abandoned = False
         self._queue = queue
         self._registry = registry
         self._clock = clock
@@ -126,7 +128,8 @@ class Worker:
         stopped = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait([stopped, *lanes], return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait(lanes, timeout=self._grace_s)
+            _, late = await asyncio.wait(lanes, timeout=self._grace_s)
+            self.abandoned = bool(late)
         finally:
             for task in (stopped, *lanes):
                 task.cancel()
@@ -256,7 +259,7 @@ class Worker:
             trace.passed(SETTLE, job_id=job.job_id, error=error_told(error))
             await self._kept(trace, FAILED, error)
         told, receipt = error_told(error), queued.receipt
-        delay = self._backoff.delay_s(queued.attempt)
+        delay = max(self._backoff.delay_s(queued.attempt), asked_patience_s(error))
         try:
             if is_transient_error(error):
                 left = await self._apart(
