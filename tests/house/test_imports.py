@@ -1,12 +1,13 @@
 """Starting is cheap: what a command does not need, it does not load."""
 
+import ast
 import resource
 import subprocess
 import sys
 
 import pytest
 
-from tests.house.source import ROOT
+from tests.house.source import ROOT, Module, modules
 
 IMPORT_CPU_SECONDS_MAX = 0.35
 NOT_FOR_HELP = {"fastapi", "uvicorn", "starlette", "sklearn", "numpy", "openai", "pydantic_ai"}
@@ -45,3 +46,22 @@ def test_help_loads_no_server_and_no_model() -> None:
     loaded = set(done.stdout.rpartition("LOADED")[2].split())
     assert "dirigent" in loaded
     assert not loaded & NOT_FOR_HELP
+
+
+def frameworks_in(module: Module) -> set[str]:
+    """What a module imports of test frameworks, which only developers have installed."""
+    named = [
+        name
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+        )
+    ]
+    return {name for name in named if name.partition(".")[0] in {"pytest", "hypothesis"}}
+
+
+def test_shipped_modules_need_no_test_framework() -> None:
+    """The kits take pytest from `dirigent.testing.frame`, so that they import where it is not installed."""
+    found = {module.path: frameworks_in(module) for module in modules() if frameworks_in(module)}
+    assert found == {"dirigent/testing/frame.py": {"pytest"}}

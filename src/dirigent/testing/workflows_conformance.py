@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-
 from dirigent.domain.event import (
     Event,
     StepCompleted,
@@ -17,6 +15,7 @@ from dirigent.domain.event import (
     WorkflowSaved,
 )
 from dirigent.ports import Journal, VersionRow, WorkflowRow, Workflows
+from dirigent.testing.frame import pytest
 
 Pair = tuple[Journal, Workflows]
 
