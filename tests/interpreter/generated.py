@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
+from dirigent.domain.approval import ANYBODY
 from dirigent.domain.canonical import canonical_bytes, digest_of, plain
 from dirigent.domain.command import Command, InvokeAction
 from dirigent.domain.event import AnyEvent, Event, Failure
@@ -92,7 +93,15 @@ def _step(number: int) -> st.SearchStrategy[dict[str, Any]]:
         ("condition", {"conditions": conditions}),
         ("validation", {"conditions": conditions, "parameters": st.just({"required_fields": ["n"]})}),
         ("transform", {"parameters": parameters}),
-        ("approval", {"parameters": parameters}),
+        (
+            "approval",
+            {
+                "parameters": parameters,
+                "required": st.sampled_from([None, 2]),
+                "reject_after": st.sampled_from([None, 2]),
+                "on_expiry": st.sampled_from([None, "approve", "reject"]),
+            },
+        ),
         ("wait", {"duration": st.sampled_from(["1s", "1h"])}),
         (
             "wait_for_event",
@@ -204,7 +213,11 @@ def _be_the_world(harness: Harness, chance: random.Random) -> None:
     if state.steps[name].status == "outcome_unknown":
         harness.resolve(name, happened=chance.random() < 0.5, output={"n": 9})
     elif state.steps[name].approval and chance.random() < 0.8:
-        harness.decide(name, chance.choice(["approved", "approved", "rejected"]))
+        said = chance.choice(["approved", "approved", "rejected"])
+        if state.steps[name].deciders in (None, ANYBODY):
+            harness.decide(name, said)
+        else:
+            harness.vote(name, f"person {len(state.steps[name].votes)}", said)
     elif state.steps[name].approval:
         harness.fire(f"approval:{name}")
     elif name in state.signals.awaited:

@@ -18,6 +18,7 @@ from dirigent.domain.command import (
 from dirigent.domain.event import (
     ApprovalDecided,
     ApprovalRequested,
+    ApprovalVoted,
     CancelRequested,
     ChildEnded,
     Event,
@@ -218,6 +219,21 @@ class Harness:
     def resume(self) -> None:
         """Ask to go on."""
         self.apply(ExecutionResumed(at=self.now, actor="boss"))
+
+    def vote(self, name: str, actor: str, decision: str = "approved", comment: str = "") -> None:
+        """Be one of several persons that a step waits for."""
+        asked = self.approvals[name]
+        self.apply(
+            ApprovalVoted(
+                at=self.now,
+                step=name,
+                approval_id=asked.approval_id,
+                decision=decision,
+                actor=actor,
+                comment=comment,
+                payload=asked.payload,
+            )
+        )
 
     def resolve(self, name: str, *, happened: bool, output: Any = None) -> None:
         """Say what became of an effect."""

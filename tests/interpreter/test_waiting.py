@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from dirigent.domain.approval import Deciders
 from dirigent.domain.command import InvokeAction
 from dirigent.domain.errors import IllegalTransition
 from dirigent.domain.event import ApprovalDecided, ApprovalRequested, Failure
@@ -142,3 +143,89 @@ def test_a_timer_that_is_not_waited_for_wakes_nothing() -> None:
     assert harness.machine.state.steps["b"] == before
     assert isinstance(harness.events[1], ApprovalRequested)
     assert harness.approvals["ask"].expires_at > START + APPROVAL_MS
+
+
+def several(**keys: Any) -> dict[str, Any]:
+    """An approval step that asks more than one."""
+    return step("ask", "approval", **keys)
+
+
+def test_as_many_have_to_approve_as_it_says() -> None:
+    """The last one lets it go on; the output names all of them."""
+    harness = Harness(flow(several(required=2, approvers=["ann", "ben", "cid"]))).run()
+    harness.vote("ask", "ann")
+    assert (harness.statuses()["ask"], decisions(harness)) == ("waiting", [])
+    harness.vote("ask", "cid", comment="fine")
+    assert decisions(harness) == [("approved", "ann, cid")]
+    assert harness.run().output == {"decision": "approved", "by": "ann, cid", "comment": "fine"}
+
+
+def test_nobody_decides_twice() -> None:
+    """Neither the same way nor the other."""
+    harness = Harness(flow(several(required=2))).run()
+    harness.vote("ask", "ann")
+    for decision in ("approved", "rejected"):
+        with pytest.raises(IllegalTransition, match="ann has decided"):
+            harness.vote("ask", "ann", decision)
+    assert harness.statuses()["ask"] == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("keys", "against"),
+    [({}, 1), ({"reject_after": 2}, 2), ({"reject_after": 9, "approvers": ["a", "b"]}, 1)],
+)
+def test_so_many_rejections_end_it(keys, against) -> None:
+    """One is enough unless it says otherwise; so are as many as leave too few to approve."""
+    harness = Harness(flow(several(required=2, **keys))).run()
+    for number in range(against):
+        assert harness.statuses()["ask"] == "waiting"
+        harness.vote("ask", "ab"[number], "rejected", "no")
+    assert harness.run().machine.state.failure == Failure(code="rejected", message="no")
+
+
+@pytest.mark.parametrize(
+    ("on_expiry", "decision", "status"),
+    [("fail", "expired", "failed"), ("reject", "rejected", "failed"), ("approve", "approved", "completed")],
+)
+def test_time_decides_as_it_says(on_expiry, decision, status) -> None:
+    """Expired is a failure with a code of its own, unless it counts as a no or as a yes."""
+    harness = Harness(flow(several(required=2, on_expiry=on_expiry))).run()
+    harness.vote("ask", "ann")
+    harness.fire("approval:ask")
+    assert decisions(harness) == [(decision, "clock")]
+    assert harness.run().status == status
+    codes = {"fail": "approval_expired", "reject": "rejected"}
+    assert getattr(harness.machine.state.failure, "code", None) == codes.get(on_expiry)
+
+
+def test_who_decides_may_depend_on_the_input() -> None:
+    """Names are made when the step begins; those among the parameters count the same."""
+    steps = [several(approvers=["${input.manager}", "ben"])]
+    assert Harness(flow(*steps), manager="mia").approvals["ask"].deciders.approvers == ("mia", "ben")
+    among = {"roles": ["approver"], "required": 2, "timeout": "1h"}
+    harness = Harness(flow(step("ask", "approval", parameters=among)))
+    asked = harness.approvals["ask"]
+    assert (asked.deciders, asked.preview) == (Deciders(roles=("approver",), required=2), among)
+    assert harness.timers == {"approval:ask": START + 3_600_000}
+
+
+def test_an_action_is_asked_for_with_other_inputs() -> None:
+    """What was approved before does not hold for them: it is asked about anew."""
+    harness = Harness(flow(agent("a", parameters={"n": 1})), asking).run()
+    asked = harness.approvals["a"]
+    harness.apply(
+        ApprovalDecided(
+            at=START,
+            step="a",
+            approval_id=asked.approval_id,
+            decision="edited",
+            actor="boss",
+            inputs={"n": 2},
+        )
+    )
+    assert (harness.actions["a"].inputs, harness.actions["a"].approved) == ({"n": 2}, "")
+    harness.run()
+    assert harness.approvals["a"].approval_id != asked.approval_id
+    harness.decide("a")
+    assert harness.run().output == {"done": "a"}
+    assert harness.invoked[-1].inputs == {"n": 2}

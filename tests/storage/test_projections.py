@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dirigent.domain.approval import Deciders, Vote
 from dirigent.domain.errors import JournalDamaged, StorageFailure
 from dirigent.domain.event import (
     ApprovalDecided,
     ApprovalRequested,
+    ApprovalVoted,
     CancelRequested,
     CompensationStarted,
     DefinitionStored,
@@ -242,6 +244,23 @@ async def test_a_decision_is_shown(folder: Folder) -> None:
     assert folder.projections.approvals(state=None) == [row]
 
 
+async def test_votes_are_counted_until_it_is_decided(folder: Folder) -> None:
+    """Who said what and when, and how many of how many."""
+    await folder.start("e")
+    await folder.ask("e", "p", deciders=Deciders(roles=("boss",), required=2))
+    vote = ApprovalVoted(at=6, step="s", approval_id="p", decision="approved", actor="ann", comment="ü")
+    await folder.happen("e", vote)
+    row = folder.projections.approval("p")
+    assert row is not None
+    assert row.votes == (Vote(actor="ann", decision="approved", at=6, comment="ü"),)
+    assert (row.state, row.progress, row.deciders.roles) == ("open", "1 of 2", ("boss",))
+    await folder.decide("e", "p", "approved")
+    await folder.happen("e", vote)
+    row = folder.projections.approval("p")
+    assert row is not None
+    assert (row.state, len(row.votes)) == ("approved", 1)
+
+
 async def test_approvals_of_an_execution_take_in_its_children(folder: Folder) -> None:
     """Children by their id, never an execution whose id only begins alike; nothing in it is a pattern."""
     for number, stream in enumerate(("e", "e/s", "e/s[0]/t", "e2", "e%", "E/s")):
@@ -334,7 +353,9 @@ async def test_closed_projections_say_so(tmp_path: Path) -> None:
 STREAMS = ("a", "a/1", "a/1/x", "a/2", "b")
 STEP = st.tuples(
     st.sampled_from(STREAMS),
-    st.sampled_from(["start", "ask", "decide", "wait", "go on", "pause", "resume", "wish", "undo", "end"]),
+    st.sampled_from(
+        ["start", "ask", "vote", "decide", "wait", "go on", "pause", "resume", "wish", "undo", "end"]
+    ),
     st.integers(0, 3),
 )
 
@@ -347,6 +368,11 @@ async def play(folder: Folder, steps: list[tuple[str, str, int]]) -> None:
             await folder.start(stream, at=number, labels={"summary": number})
         elif what == "ask":
             await folder.ask(stream, approval, preview={"large": "x" * 5000 * number})
+        elif what == "vote":
+            said = ApprovalVoted(
+                at=number, step="s", approval_id=approval, decision="approved", actor=f"a{number}"
+            )
+            await folder.happen(stream, said)
         elif what == "decide":
             await folder.decide(stream, approval, ["approved", "rejected", "expired"][number % 3])
         elif what == "wait":

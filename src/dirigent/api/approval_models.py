@@ -24,7 +24,22 @@ EXAMPLE: dict[str, Any] = {
     "decided_by": None,
     "decided_at": None,
     "comment": "",
+    "required": 1,
+    "progress": "",
+    "votes": [],
+    "approvers": [],
+    "roles": [],
+    "not_requester": False,
 }
+
+
+class VoteModel(BaseModel):
+    """What one person said."""
+
+    actor: str
+    decision: str
+    at: str
+    comment: str
 
 
 class ApprovalModel(BaseModel):
@@ -41,7 +56,7 @@ class ApprovalModel(BaseModel):
     risk: str
     kind: str = Field(description="approval, hold (delivery is off) or step (a step of the workflow).")
     reason: str
-    state: str = Field(description="open, approved, rejected, expired or cancelled.")
+    state: str = Field(description="open, approved, rejected, expired, edited or cancelled.")
     preview: dict[str, Any] = Field(description="The inputs of the action, as they would be used.")
     payload_hash: str = Field(description="The hash of what would be done; the decision holds for that only.")
     requested_at: str
@@ -49,6 +64,12 @@ class ApprovalModel(BaseModel):
     decided_by: str | None
     decided_at: str | None
     comment: str
+    required: int = Field(description="How many have to approve.")
+    progress: str = Field(description="Where several have to: how many have, such as `1 of 2`.")
+    votes: list[VoteModel] = Field(description="Who has said what so far, where several have to.")
+    approvers: list[str] = Field(description="Who may decide; empty means anybody.")
+    roles: list[str] = Field(description="Of which one has to be held to decide; empty means none.")
+    not_requester: bool = Field(description="Whether who asked for the execution has no say.")
 
 
 class MessageModel(BaseModel):
@@ -102,6 +123,9 @@ class Decision(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"decision": "approve", "comment": "Go ahead."}]}
     )
 
-    decision: Literal["approve", "reject"]
+    decision: Literal["approve", "reject", "edit"] = Field(
+        description="`edit` has the action asked for anew with other inputs."
+    )
+    inputs: dict[str, Any] | None = Field(None, description="The other inputs, whole; only with `edit`.")
     comment: str = Field("", max_length=2000)
     actor: str | None = Field(None, min_length=1, max_length=200, description="Who decides.")

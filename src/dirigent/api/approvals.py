@@ -12,6 +12,8 @@ from dirigent.api.messages import message_named_in
 from dirigent.api.services import Given
 from dirigent.api.tenancy import Asked, required_approval
 from dirigent.api.times import iso, iso_or_none
+from dirigent.domain.canonical import plain
+from dirigent.domain.errors import InvalidInput
 from dirigent.ports import ApprovalRow
 
 router = APIRouter(prefix="/api/v1/approvals", tags=["approvals"], route_class=StrictRoute)
@@ -22,7 +24,7 @@ async def list_approvals(
     given: Given,
     asked: Asked,
     state: Annotated[
-        Literal["open", "approved", "rejected", "expired", "cancelled", "all"],
+        Literal["open", "approved", "rejected", "expired", "edited", "cancelled", "all"],
         Query(description="Which to list; `cancelled`: the execution ended before anybody decided."),
     ] = "open",
     execution: Annotated[str | None, Query(description="Only this execution's and its children's.")] = None,
@@ -42,13 +44,18 @@ async def read_approval(approval_id: str, given: Given, asked: Asked) -> dict[st
 
 @router.post("/{approval_id}/decide", response_model=ApprovalModel)
 async def decide_approval(approval_id: str, body: Decision, given: Given, asked: Asked) -> dict[str, Any]:
-    """Approve exactly what was shown, or reject it.
+    """Approve exactly what was shown, reject it, or have something else asked for.
 
     A conflict says that it was decided before, or that delivery is off and how to turn it on.
     """
     required_approval(given, approval_id, asked)
+    actor = body.actor or given.actor
+    if (body.inputs is not None) is not (body.decision == "edit"):
+        raise InvalidInput("inputs go with edit, and only with it.", fix="Send both or none.", field="inputs")
+    if body.inputs is not None:
+        return _approval(await given.engine.edit(approval_id, body.inputs, actor, body.comment))
     decide = given.engine.approve if body.decision == "approve" else given.engine.reject
-    return _approval(await decide(approval_id, body.actor or given.actor, body.comment))
+    return _approval(await decide(approval_id, actor, body.comment))
 
 
 def _approval(row: ApprovalRow) -> dict[str, Any]:
@@ -70,4 +77,10 @@ def _approval(row: ApprovalRow) -> dict[str, Any]:
         "decided_by": row.decided_by,
         "decided_at": iso_or_none(row.decided_at),
         "comment": row.comment,
+        "required": row.deciders.required,
+        "progress": row.progress,
+        "votes": [plain(vote) | {"at": iso(vote.at), "comment": vote.comment} for vote in row.votes],
+        "approvers": list(row.deciders.approvers),
+        "roles": list(row.deciders.roles),
+        "not_requester": row.deciders.not_requester,
     }

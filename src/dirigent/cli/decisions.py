@@ -108,7 +108,7 @@ def _fate(books: Books, row: ApprovalRow) -> dict[str, str]:
     note = step.error.message if step and step.error else (step.reason if step else "")
     return {
         "approval_id": row.approval_id,
-        "decision": row.state,
+        "decision": f"{row.state} ({row.progress})" if row.progress else row.state,
         "step": f"{row.execution_id}: {row.step}",
         "status": step.status if step else "",
         "note": note,

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from dirigent.domain.approval import ANYBODY, Deciders
 from dirigent.domain.event_base import Event as Event  # noqa: PLC0414  # events are taken from here
 from dirigent.domain.policy import Finding
 from dirigent.domain.trigger_event import ConsumerAdvanced as ConsumerAdvanced  # noqa: PLC0414
@@ -286,10 +287,11 @@ class ApprovalRequested(Event, frozen=True, kw_only=True, tag=True):
     payload: str = ""
     rules: tuple[str, ...] = ()
     preview: dict[str, Any] = msgspec.field(default_factory=dict)
+    deciders: Deciders = ANYBODY
 
 
-class ApprovalDecided(Event, frozen=True, kw_only=True, tag=True):
-    """A person decided, or time did: `decision` is approved, rejected or expired."""
+class ApprovalVoted(Event, frozen=True, kw_only=True, tag=True):
+    """One of several people said approved or rejected; whether that decides follows from all of them."""
 
     step: str
     approval_id: str
@@ -297,6 +299,21 @@ class ApprovalDecided(Event, frozen=True, kw_only=True, tag=True):
     actor: str
     comment: str = ""
     payload: str = ""
+
+
+class ApprovalDecided(Event, frozen=True, kw_only=True, tag=True):
+    """A person decided, or several, or time did: `decision` is approved, rejected, expired or edited.
+
+    Edited means that something else is asked for: `inputs` take the place of those of the action.
+    """
+
+    step: str
+    approval_id: str
+    decision: str
+    actor: str
+    comment: str = ""
+    payload: str = ""
+    inputs: dict[str, Any] | None = None
 
 
 class TimerFired(Event, frozen=True, kw_only=True, tag=True):
@@ -409,6 +426,7 @@ AnyEvent = (
     | StepOutcomeResolved
     | FanOutStarted
     | ApprovalRequested
+    | ApprovalVoted
     | ApprovalDecided
     | TimerFired
     | SignalAwaited

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from dirigent.domain.agent import Risk
+from dirigent.domain.approval import Deciders, strictest_deciders
 
 
 class Verdict(enum.StrEnum):
@@ -67,13 +68,17 @@ def clamp(requested: Autonomy, maximum: Autonomy) -> Autonomy:
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule that spoke: its id, what it asks for, why, and how to satisfy it."""
+    """One rule that spoke: its id, what it asks for, why, and how to satisfy it.
+
+    `deciders` says who has to approve, where a rule that asks for an approval names them.
+    """
 
     rule: str
     verdict: Verdict
     reason: str = ""
     fix: str = ""
     severity: str = "major"
+    deciders: Deciders | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +101,11 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     def objections(self) -> tuple[Finding, ...]:
         """The findings that ask for something; those that only note are left out."""
         return tuple(finding for finding in self.findings if finding.verdict is not Verdict.ALLOW)
+
+    @property
+    def deciders(self) -> Deciders:
+        """Who has to approve; of several demands the one for most people."""
+        return strictest_deciders([found.deciders for found in self.findings if found.deciders is not None])
 
     @property
     def reason(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from dirigent.domain.approval import ANYBODY, Deciders
 from dirigent.domain.canonical import digest_of
 from dirigent.domain.trigger import Trigger
 
@@ -143,6 +144,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     event: str = ""
     filter: str = ""
     compensate: Compensate | None = None
+    deciders: Deciders = ANYBODY
     on: str = ""
     cases: tuple[Case, ...] = ()
     default: str = ""

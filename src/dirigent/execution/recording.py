@@ -104,6 +104,7 @@ class Recorder:
             payload=request.payload,
             rules=judgement.decision.rules,
             preview=request.inputs,
+            deciders=judgement.decision.deciders,
         )
 
     def refused(self, request: Request, action: Action, judgement: Judgement) -> ActionRefused:

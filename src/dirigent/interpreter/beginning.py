@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from dirigent.domain.canonical import digest_of
 from dirigent.domain.command import InvokeAction, RecordEvent, StartChild, StartTimer
 from dirigent.domain.errors import ExpressionError
@@ -158,7 +160,10 @@ def _begin_transform(turn: Turn, step: str) -> None:
 def _begin_approval(turn: Turn, step: str) -> None:
     state = turn.state.steps[step]
     preview = _parameters(turn, step)
-    life_ms = turn.node_of(step).step.timeout_ms or APPROVAL_LIFE_MS
+    node = turn.node_of(step)
+    life_ms = node.step.timeout_ms or APPROVAL_LIFE_MS
+    approvers = node.approvers(turn.scope(node.names, step=step))
+    deciders = msgspec.structs.replace(node.step.deciders, approvers=tuple(map(str, approvers)))
     state.approvals += 1
     record(
         turn,
@@ -172,6 +177,7 @@ def _begin_approval(turn: Turn, step: str) -> None:
             kind="step",
             expires_at=turn.state.now + life_ms,
             preview=preview,
+            deciders=deciders,
         ),
     )
 

@@ -11,15 +11,18 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dirigent.domain.approval import ANYBODY, Deciders
 from dirigent.domain.errors import ExpressionError
 from dirigent.domain.patterns import is_pattern
 from dirigent.domain.workflow import BLOCKS, Compensate, Connection, FlowType, Kind, Retry, Step
+from dirigent.interpreter.approval_parts import read_deciders
 from dirigent.interpreter.durations import read_duration
 from dirigent.interpreter.expression import parse_expression
 from dirigent.interpreter.operators import read_condition
 from dirigent.interpreter.problems import Findings, Path, shown
 from dirigent.interpreter.template import as_expression, expressions_in, has_open_hole
 from dirigent.interpreter.written import (
+    DECIDERS,
     WrittenCompensate,
     WrittenConnection,
     WrittenRetry,
@@ -41,7 +44,7 @@ _KEYS: dict[Kind, frozenset[str]] = {
     Kind.VALIDATION: frozenset({"parameters"}),
     Kind.CONDITION: frozenset(),
     Kind.TRANSFORM: frozenset({"parameters"}),
-    Kind.APPROVAL: frozenset({"parameters", "timeout"}),
+    Kind.APPROVAL: frozenset({"parameters", "timeout", *DECIDERS}),
     Kind.WAIT: frozenset({"duration"}),
     Kind.WAIT_FOR_EVENT: frozenset({"event", "filter", "timeout"}),
     Kind.SUBWORKFLOW: frozenset({"workflow", "parameters", "compensate"}),
@@ -126,6 +129,7 @@ def build_step(data: Any, path: Path, parts: Parts) -> None:
         event=read_event(written.event, (*path, "event"), parts),
         filter=_filter(written, path, parts),
         compensate=_compensate(written, path, parts),
+        deciders=_deciders(written, kind, path, parts),
     )
     parts.steps.append((path, step))
 
@@ -344,6 +348,16 @@ def _compensate(written: WrittenStep, path: Path, parts: Parts) -> Compensate | 
         timeout_ms=_duration(said.timeout, (*here, "timeout"), findings),
         retry=retry if said.retry_policy is not None else usual.retry,
     )
+
+
+def _deciders(written: WrittenStep, kind: Kind | None, path: Path, parts: Parts) -> Deciders:
+    """Who decides about an approval."""
+    if kind is not Kind.APPROVAL:
+        return ANYBODY
+    beside = {key: value for key in DECIDERS if (value := getattr(written, key)) is not None}
+    deciders = read_deciders(beside, written.parameters, path, parts.findings)
+    collect_holes(list(deciders.approvers), (*path, "approvers"), parts)
+    return deciders
 
 
 def _timeout(written: WrittenStep, kind: Kind | None, path: Path, findings: Findings) -> int:

@@ -36,6 +36,7 @@ class Node:
     workflow: Expression | None
     event: Render
     filter: Expression | None
+    approvers: Render
     parameters: Render
     names: frozenset[str]
     compensate: str
@@ -191,8 +192,14 @@ def _node(step: Step, block: str, outgoing: list[Edge], incoming: int) -> Node:
         event=compile_template(step.event),
         filter=parse_expression(as_expression(step.filter)) if step.filter else None,
         parameters=compile_template(step.parameters),
-        names=_names([*expressions_in([step.parameters, step.event]), *map(as_expression, step.conditions)])
+        names=_names(
+            [
+                *expressions_in([step.parameters, step.event, *step.deciders.approvers]),
+                *map(as_expression, step.conditions),
+            ]
+        )
         | frozenset(_required_fields(step)),
+        approvers=compile_template(list(step.deciders.approvers)),
         compensate=compensation_step(step.id) if step.compensate is not None else "",
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dirigent.domain.workflow import Compensate, Connection, Definition, Kind, Retry, Step, said
+from dirigent.interpreter.approval_parts import written_deciders
 from dirigent.interpreter.building import (
     Parts,
     build_connection,
@@ -212,6 +213,7 @@ def _written_step(step: Step) -> dict[str, Any]:
         "event": step.event,
         "filter": step.filter,
         "compensate": _written_compensate(step.compensate) if step.compensate else None,
+        **written_deciders(step.deciders, step.parameters),
     }
     return {key: value for key, value in written.items() if value}
 

@@ -11,6 +11,7 @@ from dirigent.domain.event import (
     ActionRefused,
     ApprovalDecided,
     ApprovalRequested,
+    ApprovalVoted,
     CallEnded,
     CallStarted,
     CancelRequested,
@@ -66,6 +67,7 @@ HANDLERS: dict[type[Event], Handler] = {
     ActionRefused: steps.action_refused,
     FanOutStarted: fanout.fan_out_started,
     ApprovalRequested: approvals.approval_requested,
+    ApprovalVoted: approvals.approval_voted,
     ApprovalDecided: approvals.approval_decided,
     TimerFired: waits.timer_fired,
     SignalAwaited: signals.signal_awaited,
@@ -141,6 +143,7 @@ LIFECYCLE: dict[type[Event], frozenset[str]] = {
     StepOutcomeUnknown: frozenset({"running"}),
     StepOutcomeResolved: frozenset({"outcome_unknown"}),
     ApprovalRequested: frozenset({"running"}),
+    ApprovalVoted: frozenset({"waiting"}),
     ApprovalDecided: frozenset({"waiting"}),
     FanOutStarted: frozenset({"running"}),
     SignalAwaited: frozenset({"running"}),
@@ -174,10 +177,12 @@ def _admit_step(state: State, event: Any, allowed: frozenset[str]) -> None:
         raise IllegalTransition(
             f"{name} of attempt {attempt}: step {event.step!r} is at attempt {found.attempt}."
         )
-    if type(event) is ApprovalDecided and event.approval_id != found.approval:
+    if isinstance(event, ApprovalDecided | ApprovalVoted) and event.approval_id != found.approval:
         raise IllegalTransition(
             f"Approval {event.approval_id} is not the one that step {event.step!r} waits for."
         )
+    if type(event) is ApprovalVoted and event.actor in found.votes:
+        raise IllegalTransition(f"{event.actor} has decided about {event.approval_id} already.")
 
 
 def _unknown(state: State, step: str) -> IllegalTransition:

@@ -46,6 +46,7 @@ CODES: dict[str, str] = {
     "WF032": "A trigger reads a name that is not there when a workflow is started.",
     "WF033": "The input is not described by a JSON Schema (2020-12).",
     "WF040": "The name of an event or a signal, or the pattern of such names, is not well formed.",
+    "WF041": "More people have to approve than may decide.",
 }
 
 

@@ -11,6 +11,7 @@ from dirigent.domain.event import (
     ActionRefused,
     ApprovalDecided,
     ApprovalRequested,
+    ApprovalVoted,
     CallEnded,
     CallStarted,
     ChildEnded,
@@ -56,6 +57,7 @@ class StepReading(msgspec.Struct, kw_only=True):
     approval: str = ""
     child: str = ""
     reason: str = ""
+    votes: tuple[str, ...] = ()
 
     @property
     def duration_ms(self) -> int:
@@ -164,6 +166,13 @@ def _approval_requested(reading: Reading, event: ApprovalRequested) -> None:
     step.status = "held" if event.kind == "hold" else "waiting"
     step.agent, step.action, step.risk = event.agent, event.action, event.risk
     step.approval, step.reason, step.rules = event.approval_id, event.reason, event.rules
+    step.votes = ()
+
+
+def _approval_voted(reading: Reading, event: ApprovalVoted) -> None:
+    step = reading.step(event.step, event.at)
+    step.votes = (*step.votes, f"{event.decision} by {event.actor}")
+    step.reason = ", ".join(step.votes)
 
 
 def _approval_decided(reading: Reading, event: ApprovalDecided) -> None:
@@ -250,6 +259,7 @@ _READERS: dict[type[Event], Callable[[Reading, Any], None]] = {
     StepOutcomeResolved: _resolved,
     FanOutStarted: _fan_out,
     ApprovalRequested: _approval_requested,
+    ApprovalVoted: _approval_voted,
     ApprovalDecided: _approval_decided,
     SignalAwaited: _signal_awaited,
     WaitEnded: _wait_ended,

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from dirigent.domain.approval import Deciders
 from dirigent.domain.canonical import digest_of, plain
 from dirigent.domain.command import Command
 from dirigent.domain.event import (
@@ -32,7 +33,8 @@ class StepState(msgspec.Struct, kw_only=True):
 
     `node` is its id in the definition and `region` where it stands. `status` is pending, running, waiting
     (a person or a time), outcome_unknown, succeeded, failed or skipped. `undecided` and `taken` count the
-    ways in; `cut` names the failed step behind which nothing runs.
+    ways in; `cut` names the failed step behind which nothing runs. `votes` are what people said about the
+    approval that it waits for, `payload` is what that is about.
     """
 
     node: str
@@ -48,6 +50,9 @@ class StepState(msgspec.Struct, kw_only=True):
     error: Failure | None = None
     approval: str = ""
     approvals: int = 0
+    deciders: Deciders | None = None
+    votes: dict[str, str] = msgspec.field(default_factory=dict)
+    payload: str = ""
     calls: list[str] = msgspec.field(default_factory=list)
     parent: str = ""
     index: int = -1

@@ -14,6 +14,7 @@ from dirigent.interpreter.problems import Findings, Path, shown
 
 STEPS_MAX = 10_000
 ATTEMPTS_MAX = 100
+DECIDERS = ("approvers", "roles", "required", "reject_after", "not_requester", "on_expiry")
 PARALLEL_MAX = 1000
 
 
@@ -93,6 +94,12 @@ class WrittenStep(Written):
     event: str = Field(default="", min_length=1)
     filter: str = Field(default="", min_length=1)
     compensate: Any = None
+    approvers: Any = None
+    roles: Any = None
+    required: Any = None
+    reject_after: Any = None
+    not_requester: Any = None
+    on_expiry: Any = None
 
 
 class WrittenRetry(Written):

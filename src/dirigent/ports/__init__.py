@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from dirigent.domain.approval import ANYBODY, APPROVE, Deciders, Vote
 from dirigent.domain.event import Event, ExecutionStarted, SignalReceived
 from dirigent.domain.policy import Autonomy, Decision, Subject
 from dirigent.domain.workflow import Definition
@@ -45,7 +46,10 @@ class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One request for a person's decision. `state` is open, approved, rejected or expired."""
+    """One request for a decision. `state` is open, approved, rejected, expired, edited or cancelled.
+
+    `votes` is what people have said so far, where several have to agree.
+    """
 
     approval_id: str
     execution_id: str
@@ -64,6 +68,15 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
     decided_by: str | None = None
     decided_at: int | None = None
     comment: str = ""
+    deciders: Deciders = ANYBODY
+    votes: tuple[Vote, ...] = ()
+
+    @property
+    def progress(self) -> str:
+        """How many have approved, of how many that have to: `1 of 2`; empty where one decides."""
+        if self.deciders.required == 1:
+            return ""
+        return f"{sum(vote.decision == APPROVE for vote in self.votes)} of {self.deciders.required}"
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
+from dirigent.domain.approval import Vote
 from dirigent.domain.event import (
     ApprovalDecided,
     ApprovalRequested,
+    ApprovalVoted,
     CancelRequested,
     CompensationStarted,
     DefinitionStored,
@@ -188,6 +190,7 @@ class MemoryProjections:
             requested_at=event.at,
             expires_at=event.expires_at,
             state="open",
+            deciders=event.deciders,
         )
 
     def _passivated(self, stream: str, event: ExecutionPassivated) -> None:
@@ -200,6 +203,12 @@ class MemoryProjections:
                 budget=event.budget,
                 spent=event.spent,
             )
+
+    def _vote(self, stream: str, event: ApprovalVoted) -> None:
+        row = self._approvals.get(event.approval_id)
+        if row is not None and event.approval_id in self._open.get(stream, ()):
+            vote = Vote(actor=event.actor, decision=event.decision, at=event.at, comment=event.comment)
+            self._approvals[event.approval_id] = _with(row, votes=(*row.votes, vote))
 
     def _decide(self, stream: str, event: ApprovalDecided) -> None:
         waiting = self._open.get(stream, set())
@@ -246,6 +255,7 @@ _FOLDS: dict[type[Event], Callable[[MemoryProjections, str, Any], None]] = {
     ExecutionFailed: lambda rows, stream, event: rows._ended(stream, event.status, event.at),
     ExecutionCancelled: lambda rows, stream, event: rows._ended(stream, "cancelled", event.at),
     ApprovalRequested: MemoryProjections._requested,
+    ApprovalVoted: MemoryProjections._vote,
     ApprovalDecided: MemoryProjections._decide,
     SignalAwaited: MemoryProjections._awaited,
     WaitEnded: MemoryProjections._taken,

@@ -10,6 +10,7 @@ from dirigent.cli.options import DEFAULT, Common
 from dirigent.cli.screen import Screen
 
 if TYPE_CHECKING:
+    from dirigent.domain.approval import Vote
     from dirigent.ports import ApprovalRow, Records
 
 app = App(
@@ -25,7 +26,8 @@ def approvals_command(
     execution: Annotated[str | None, Parameter(help="Only this execution's and what it started.")] = None,
     org: Annotated[str | None, Parameter(help="Only this tenant's.")] = None,
     state: Annotated[
-        Literal["open", "approved", "rejected", "expired", "cancelled", "all"], Parameter(help="Which.")
+        Literal["open", "approved", "rejected", "expired", "edited", "cancelled", "all"],
+        Parameter(help="Which."),
     ] = "open",
     common: Common = DEFAULT,
 ) -> None:
@@ -98,7 +100,7 @@ def _show_list(screen: Screen, rows: list[ApprovalRow], subjects: dict[str, str]
     shown = [
         (
             row.approval_id,
-            row.state,
+            f"{row.state} ({row.progress})" if row.progress else row.state,
             f"{row.agent}.{row.action}".strip(".") or row.step,
             row.risk,
             subjects[row.approval_id],
@@ -139,7 +141,7 @@ def _show_one(screen: Screen, row: ApprovalRow, message: dict[str, Any] | None) 
 def _facts(row: ApprovalRow, moment: Any) -> dict[str, Any]:
     found = {
         "approval": row.approval_id,
-        "state": row.state,
+        "state": f"{row.state} ({row.progress})" if row.progress else row.state,
         "execution": row.execution_id,
         "step": row.step,
         "tenant": row.tenant,
@@ -148,8 +150,16 @@ def _facts(row: ApprovalRow, moment: Any) -> dict[str, Any]:
         "asked": moment(row.requested_at),
         "expires": moment(row.expires_at),
     }
+    if row.votes:
+        found["said"] = "; ".join(_vote(vote) for vote in row.votes)
+    if row.deciders.approvers or row.deciders.roles:
+        found["who decides"] = ", ".join((*row.deciders.approvers, *row.deciders.roles))
     decided = {"decided": moment(row.decided_at), "by": row.decided_by, "comment": row.comment}
     return found | (decided if row.decided_at else {})
+
+
+def _vote(vote: Vote) -> str:
+    return f"{vote.decision} by {vote.actor}" + (f" ({vote.comment})" if vote.comment else "")
 
 
 def _shown(value: Any) -> str:

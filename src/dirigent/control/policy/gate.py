@@ -203,6 +203,7 @@ def _finding(rule: Rule, evidence: tuple[str, ...], wait_ms: int = 0) -> Finding
         reason=rule.reason + details,
         fix=fix,
         severity=rule.severity,
+        deciders=rule.approval.deciders if rule.approval is not None else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dirigent.control.policy.detection import detectable
+from dirigent.domain.approval import Deciders
 from dirigent.domain.policy import Verdict
 
 Level = Literal["global", "vertical", "organization"]
@@ -44,11 +45,32 @@ class Limit(BaseModel):
         return int(found[1]) * _UNITS_MS[found[2]]
 
 
+class Approval(BaseModel):
+    """Who has to approve what a rule lets pass only with an approval; as in a step of type approval."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    approvers: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ()
+    roles: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ()
+    required: Annotated[int, Field(ge=1, le=100)] = 1
+    not_requester: bool = False
+
+    @property
+    def deciders(self) -> Deciders:
+        """As an approval carries it."""
+        return Deciders(
+            approvers=self.approvers,
+            roles=self.roles,
+            required=self.required,
+            not_requester=self.not_requester,
+        )
+
+
 class Rule(BaseModel):
     """One rule. It speaks when `when` holds, what `detect` names is found, and `limit` is used up.
 
     A rule can only restrict: there is no effect that allows, so no level can loosen another. `source` cites
-    what the rule rests on; `fix` tells how to satisfy it.
+    what the rule rests on; `fix` tells how to satisfy it; `approval` says who has to approve.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,6 +84,7 @@ class Rule(BaseModel):
     detect: Annotated[str, Field(max_length=80)] = ""
     limit: Limit | None = None
     effect: RuleEffect
+    approval: Approval | None = None
     reason: Annotated[str, Field(min_length=1, max_length=500)]
     fix: Annotated[str, Field(max_length=500)] = ""
     severity: Literal["critical", "major", "minor"] = "major"
@@ -91,6 +114,14 @@ class Rule(BaseModel):
             ),
             (self.limit is not None and self.applies_to != "action", "limit: only actions are counted"),
             (self.limit is not None and self.limit.per_ms > PER_MS_MAX, "limit.per: at most 366d"),
+            (
+                self.approval is not None and self.effect != "require_approval",
+                "approval: only with the effect require_approval",
+            ),
+            (
+                self.approval is not None and 0 < len(self.approval.approvers) < self.approval.required,
+                "approval.required: more than there are approvers",
+            ),
             (
                 self.effect == "redact" and not self.detect.startswith("pii."),
                 "detect: redact needs a pii.* to take out",

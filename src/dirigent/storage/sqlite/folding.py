@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 import apsw
 import msgspec
 
+from dirigent.domain.approval import Vote
 from dirigent.domain.domain_event import event_key
 from dirigent.domain.errors import InvalidInput
 from dirigent.domain.event import (
     ApprovalDecided,
     ApprovalRequested,
+    ApprovalVoted,
     CancelRequested,
     CompensationStarted,
     Event,
@@ -187,7 +189,13 @@ def _end(connection: apsw.Connection, stream: str, status: str, at: int) -> None
 def _requested(connection: apsw.Connection, position: int, stream: str, event: ApprovalRequested) -> None:
     values = {name: getattr(event, name) for name in _REQUEST}
     values |= {"position": position, "stream": stream, "preview": encode(event.preview)}
+    values["deciders"] = encode(event.deciders).decode()
     connection.execute(FOLDS["approval_requested"], values)
+
+
+def _voted(connection: apsw.Connection, _: int, stream: str, event: ApprovalVoted) -> None:
+    vote = Vote(actor=event.actor, decision=event.decision, at=event.at, comment=event.comment)
+    connection.execute(FOLDS["approval_voted"], (encode(vote).decode(), event.approval_id, stream))
 
 
 def _decided(connection: apsw.Connection, _: int, stream: str, event: ApprovalDecided) -> None:
@@ -262,6 +270,7 @@ PROJECTED: dict[type[Event], Callable[[apsw.Connection, int, str, Any], None]] =
     ExecutionFailed: _ended,
     ExecutionCancelled: _cancelled,
     ApprovalRequested: _requested,
+    ApprovalVoted: _voted,
     ApprovalDecided: _decided,
     SignalAwaited: _awaited,
     WaitEnded: _wait_ended,

@@ -133,7 +133,9 @@ class SqliteProjections:
         found = []
         for row in self._rows(_query("approvals", wanted), values):
             fields = dict(zip(_APPROVAL, row, strict=True))
-            found.append(ApprovalRow(**fields | {"preview": _json.decode(fields["preview"])}))
+            for name in ("preview", "deciders", "votes"):
+                fields[name] = _json.decode(fields[name])
+            found.append(msgspec.convert(fields, ApprovalRow))
         return found
 
     def _rows(self, sql: str, values: dict[str, Any]) -> list[Any]:

@@ -38,7 +38,9 @@ CREATE TABLE approvals (
     state        TEXT NOT NULL,
     decided_by   TEXT,
     decided_at   INTEGER,
-    comment      TEXT NOT NULL DEFAULT ''
+    comment      TEXT NOT NULL DEFAULT '',
+    deciders     TEXT NOT NULL DEFAULT '{}',
+    votes        TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 CREATE INDEX approvals_by_execution ON approvals (execution_id);
 CREATE INDEX approvals_open ON approvals (execution_id) WHERE state = 'open';
@@ -182,14 +184,18 @@ UPDATE approvals SET state = 'cancelled', decided_at = ? WHERE execution_id = ? 
 -- name: approval_requested
 INSERT INTO approvals (
     position, approval_id, execution_id, tenant, step, agent, action, risk, reason, kind, payload_hash, preview,
-    requested_at, expires_at, state
+    requested_at, expires_at, state, deciders
 )
 VALUES (
     :position, :approval_id, :stream,
     coalesce((SELECT tenant FROM executions WHERE execution_id = :stream), ''),
-    :step, :agent, :action, :risk, :reason, :kind, :payload, :preview, :at, :expires_at, 'open'
+    :step, :agent, :action, :risk, :reason, :kind, :payload, :preview, :at, :expires_at, 'open', :deciders
 )
 ON CONFLICT DO NOTHING
+
+-- name: approval_voted
+UPDATE approvals SET votes = json_insert(votes, '$[#]', json(?))
+WHERE approval_id = ? AND execution_id = ? AND state = 'open'
 
 -- name: approval_decided
 UPDATE approvals SET state = ?, decided_by = ?, decided_at = ?, comment = ?
@@ -279,7 +285,7 @@ SELECT execution_id FROM executions WHERE ended_at IS NULL ORDER BY position
 
 -- name: approvals
 SELECT approval_id, execution_id, tenant, step, agent, action, risk, reason, kind, payload_hash, preview,
-    requested_at, expires_at, state, decided_by, decided_at, comment
+    requested_at, expires_at, state, decided_by, decided_at, comment, deciders, votes
 FROM approvals
 WHERE {where}
 ORDER BY position

@@ -131,7 +131,7 @@ class _Follower:
         if event.approval_id != asked.approval_id:
             self._broken("S16", f"{event.approval_id} is not what was asked for", recorded)
         if event.decision != "approved":
-            course.phase = "refused"
+            course.phase = "open" if event.decision == "edited" else "refused"
             return
         if event.at > asked.expires_at:
             self._broken("S16", f"approved {event.at - asked.expires_at} ms too late", recorded)
