@@ -113,8 +113,22 @@ EQUAL = {
         "output: {n: '${n}'}\n",
     ),
     "approval": (
-        lambda: workflow("x", approval("a", {"reason": "Send?"}, timeout="1d")),
-        "  - {id: a, type: approval, parameters: {reason: Send?}, timeout: 1d}\n",
+        lambda: workflow(
+            "x",
+            approval("a", {"reason": "Send?"}, timeout="1d"),
+            approval(
+                "b",
+                approvers=["ann", "ben", "cleo"],
+                roles=["boss"],
+                required=2,
+                reject_after=2,
+                not_requester=True,
+                on_expiry="reject",
+            ),
+        ),
+        "  - {id: a, type: approval, parameters: {reason: Send?}, timeout: 1d}\n"
+        "  - {id: b, type: approval, approvers: [ann, ben, cleo], roles: [boss], required: 2, "
+        "reject_after: 2, not_requester: true, on_expiry: reject}\n",
     ),
     "wait": (
         lambda: workflow("x", wait("w", timedelta(hours=36))),

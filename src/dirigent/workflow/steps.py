@@ -209,10 +209,28 @@ def approval(
     parameters: Mapping[str, Any] | None = None,
     *,
     timeout: Duration | None = None,
+    approvers: Sequence[str | Expression] | None = None,
+    roles: Sequence[str] | None = None,
+    required: int | None = None,
+    reject_after: int | None = None,
+    not_requester: bool | None = None,
+    on_expiry: str | None = None,
     **common: Unpack[Common],
 ) -> Step:
-    """A person's decision; the parameters are what the person sees."""
-    return step(id, "approval", parameters=parameters, timeout=timeout, **common)
+    """A decision of one person, or of several; the parameters are what they see."""
+    return step(
+        id,
+        "approval",
+        parameters=parameters,
+        timeout=timeout,
+        approvers=approvers,
+        roles=roles,
+        required=required,
+        reject_after=reject_after,
+        not_requester=not_requester,
+        on_expiry=on_expiry,
+        **common,
+    )
 
 
 def wait(id: str, duration: Duration | None = None, **common: Unpack[Common]) -> Step:
