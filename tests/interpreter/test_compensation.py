@@ -273,6 +273,8 @@ def test_a_paused_run_undoes_nothing_until_it_is_resumed() -> None:
     """Its status stays compensating all the while; a cancelled one is not held back."""
     harness = Harness(flow(undoable("a"), agent("b"), agent("c"), edges=["a > b"]), but("b", BROKEN))
     harness.finish("a")
+    harness.begin("b")
+    harness.begin("c")
     harness.pause()
     harness.finish("c")
     harness.finish("b")

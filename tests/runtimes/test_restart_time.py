@@ -34,4 +34,4 @@ async def test_a_clock_set_back_between_two_processes_holds_nothing_up(tmp_path:
         assert (await dirigent.engine.rest("e")).status == "completed"
         times = [event.at for event in dirigent.engine.events("e")]
     assert all(before <= after for before, after in pairwise(times))
-    assert times[0] == EPOCH_S * 1000
+    assert 0 <= times[0] - EPOCH_S * 1000 < 60_000

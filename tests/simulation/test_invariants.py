@@ -195,7 +195,7 @@ LIES: list[tuple[str, str, Falsify]] = [
     ("S20", "a call for another tenant", call(0, tenant="org_2")),
     ("S20", "a list of another tenant", more(lambda run: Listed(
         order=run.tick(), session="1", tenant="org_2", executions=("e1",)))),
-    ("S22", "more is set aside than there is", change(StepStarted, reserved=11.0)),
+    ("S22", "more is set aside than there is", change(StepStarted, 4, reserved=11.0)),
     ("S22", "what was spent is forgotten", change(StepCompleted, cost=9.5)),
     ("S23", "another try comes too early", change(TimerFired, 0, at=1_700_000_000_500)),
     ("S25", "the definition is another", change(type(sound().journal[0].event), definition={

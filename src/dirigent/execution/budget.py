@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass
 class Account:
-    """One execution tree's budget, in the tenant's currency; `limit` None means no bound."""
+    """One execution tree's budget, in the tenant's currency; `limit` None means no bound.
+
+    `claims` are the reservations, among those counted in `reserved`, of calls that an earlier process let
+    through and nobody has settled yet.
+    """
 
     limit: float | None
     spent: float = 0.0
     reserved: float = 0.0
+    claims: dict[str, float] = field(default_factory=dict)
 
     @property
     def left(self) -> float | None:
@@ -32,13 +38,21 @@ class Budgets:
             account.limit = limit
         return account
 
-    def restore(self, root: str, spent: float) -> None:
-        """Book what the journal says was spent before this process began."""
-        self._accounts[root].spent += spent
-
-    def reserve(self, root: str, cost: float) -> bool:
-        """Set a cost aside; False when it does not fit."""
+    def restore(self, root: str, spent: float, claims: Mapping[str, float] | None = None) -> None:
+        """Book what the journal says was spent before this process began, and what may have been."""
         account = self._accounts[root]
+        account.spent += spent
+        if claims:
+            account.claims.update(claims)
+            account.reserved += sum(claims.values())
+
+    def reserve(self, root: str, cost: float, claim: str = "") -> bool:
+        """Set a cost aside; False when it does not fit. A call that has a claim has it set aside already."""
+        account = self._accounts[root]
+        claimed = account.claims.pop(claim, None)
+        if claimed is not None:
+            account.reserved += cost - claimed
+            return True
         if account.left is not None and cost > account.left + 1e-9:
             return False
         account.reserved += cost
@@ -50,6 +64,14 @@ class Budgets:
         if account is not None:
             account.reserved -= reserved
             account.spent += spent
+
+    def give_up(self, root: str, claim: str) -> None:
+        """The call of a claim is not made again; what it may have cost counts as spent."""
+        account = self._accounts.get(root)
+        if account is not None and account.claims:
+            claimed = account.claims.pop(claim, 0.0)
+            account.reserved -= claimed
+            account.spent += claimed
 
     def account(self, root: str) -> Account:
         """The account of a root."""

@@ -43,11 +43,12 @@ class World:
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """What came of acting: an output, a failure, or that nobody knows."""
+    """What came of acting: an output, a failure, or that nobody knows. `begun` once it is announced."""
 
     output: Any = None
     failure: Failure | None = None
     unknown: bool = True
+    begun: bool = False
 
 
 class Dispatcher:
@@ -79,6 +80,12 @@ class Dispatcher:
         runs, these and what announces it are on stable storage.
         """
         try:
+            await self._dispatch(request, ledger)
+        finally:
+            self.budgets.give_up(request.root, request.claim)
+
+    async def _dispatch(self, request: Request, ledger: Ledger) -> None:
+        try:
             action = self.registry.action(request.agent, request.action)
             arguments = action.read_inputs(request.inputs)
         except DirigentError as error:
@@ -90,7 +97,7 @@ class Dispatcher:
         judgement = self._gates.judge(request, action)
         if judgement.course != "run":
             self._turn_away(request, action, judgement, ledger)
-        elif not self.budgets.reserve(request.root, action.spec.cost):
+        elif not self.budgets.reserve(request.root, action.spec.cost, request.claim):
             ledger.note(self._recorder.out_of_budget(request, self._budget_reason(request, action)))
         else:
             await self._run_step(request, action, arguments, judgement, ledger)
@@ -131,6 +138,7 @@ class Dispatcher:
         try:
             async with self._capacity.place(action.agent.key, action.agent.max_concurrency):
                 ledger.note(self._recorder.started(request, action, judgement))
+                outcome.begun = True
                 if not action.pure:
                     await ledger.durable()
                 await self._act(request, action, arguments, ledger, outcome)
@@ -147,9 +155,10 @@ class Dispatcher:
             ledger.note(self._recorder.completed(request, outcome.output, cost=action.spec.cost))
 
     def _settle(self, request: Request, action: Action, outcome: Outcome) -> None:
-        """Turn the reservation into what was spent."""
+        """Turn the reservation into what was spent, or may have been."""
         cost = action.spec.cost
-        self.budgets.settle(request.root, cost, 0.0 if outcome.failure else cost)
+        spent = outcome.begun and outcome.failure is None
+        self.budgets.settle(request.root, cost, cost if spent else 0.0)
 
     async def _act(
         self,
@@ -229,7 +238,7 @@ class Dispatcher:
             ledger.note(self._recorder.unknown(request, action))
             return
         if found is None:
-            await self.dispatch(replace(request, started=False), ledger)
+            await self._dispatch(replace(request, started=False), ledger)
         else:
             ledger.note(self._recorder.completed(request, found, cost=action.spec.cost, mode="looked_up"))
 
@@ -253,7 +262,7 @@ class Dispatcher:
             )
         if isinstance(before, CallStarted):
             request = replace(request, key=before.key, key_payload=before.payload)
-        if not self.budgets.reserve(request.root, action.spec.cost):
+        if not self.budgets.reserve(request.root, action.spec.cost, request.claim):
             raise Refused(self._budget_reason(request, action), rules=("budget.exhausted",))
         return await self._run_call(request, action, arguments, judgement, ledger)
 
@@ -269,6 +278,7 @@ class Dispatcher:
         try:
             async with self._capacity.place(action.agent.key, action.agent.max_concurrency):
                 ledger.note(self._recorder.call_started(request, action, judgement))
+                outcome.begun = True
                 if not action.pure:
                     await ledger.durable()
                 await self._act(request, action, arguments, ledger, outcome)

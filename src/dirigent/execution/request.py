@@ -60,9 +60,19 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return digest_of({"agent": self.agent, "action": self.action, "inputs": self.inputs})
 
     @property
+    def claim(self) -> str:
+        """What its reservation is called where an earlier process made it."""
+        return claim_of(self.execution_id, self.call or self.step)
+
+    @property
     def root(self) -> str:
         """The execution whose budget pays."""
         return self.passport.root or self.execution_id
+
+
+def claim_of(execution_id: str, name: str) -> str:
+    """What the reservation of a step or call of an execution is called."""
+    return f"{execution_id}\x1f{name}"
 
 
 def key_of(request: Request, action: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from dirigent.domain.canonical import digest_of
-from dirigent.domain.command import InvokeAction, RecordEvent, StartChild, StartTimer
+from dirigent.domain.command import BreakOff, InvokeAction, RecordEvent, StartChild, StartTimer
 from dirigent.domain.errors import ExpressionError
 from dirigent.domain.event import (
     ApprovalRequested,
@@ -97,25 +97,36 @@ def invoke(turn: Turn, step: str) -> None:
     if turn.state.paused:
         turn.state.held.append(step)
         return
+    turn.state.steps[step].started = False
+    turn.order(f"step:{step}", invocation(turn, step))
+
+
+def invocation(turn: Turn, step: str) -> InvokeAction:
+    """The command to take a step's action."""
     node = turn.node_of(step)
     state = turn.state.steps[step]
     assert state.inputs is not None, "inputs are set when the step begins"
-    state.started = False
     before = turn.state.unsettled.get(step, Unsettled())
-    turn.order(
-        f"step:{step}",
-        InvokeAction(
-            step=step,
-            attempt=state.attempt,
-            agent=node.step.agent,
-            action=node.step.action,
-            inputs=state.inputs,
-            timeout_ms=node.step.timeout_ms,
-            approved=state.approved,
-            key=before.key,
-            payload=before.payload,
-        ),
+    return InvokeAction(
+        step=step,
+        attempt=state.attempt,
+        agent=node.step.agent,
+        action=node.step.action,
+        inputs=state.inputs,
+        timeout_ms=node.step.timeout_ms,
+        approved=state.approved,
+        key=before.key,
+        payload=before.payload,
     )
+
+
+def hold(turn: Turn) -> None:
+    """Take back what was asked for and has not begun; what runs goes on to its end."""
+    for name, command in list(turn.state.outstanding.items()):
+        if isinstance(command, InvokeAction) and not command.started:
+            turn.answered(name)
+            turn.state.held.append(command.step)
+            turn.commands.append(BreakOff(step=command.step))
 
 
 def go_on(turn: Turn) -> None:

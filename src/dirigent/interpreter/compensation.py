@@ -19,7 +19,7 @@ from dirigent.domain.event import (
 )
 from dirigent.domain.ids import compensation_step
 from dirigent.interpreter.beginning import invoke, record
-from dirigent.interpreter.state import StepState, Turn, Undo, remember_output
+from dirigent.interpreter.state import StepState, Turn, Undo, calls_under_way, remember_output
 
 
 def remember(turn: Turn, step: str, output: Any) -> None:
@@ -66,6 +66,7 @@ def break_off(turn: Turn, last: ExecutionFailed | ExecutionCancelled) -> None:
             state.unclear.append(name)
         elif step.status in ("running", "waiting") and name not in state.settling:
             step.status = "cancelled"
+            state.spent += step.reserved + calls_under_way(state, step)  # nobody will say what happened
     _go_on(turn)
 
 

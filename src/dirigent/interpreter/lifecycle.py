@@ -13,7 +13,7 @@ from dirigent.domain.event import (
     ExecutionResumed,
     ExecutionStarted,
 )
-from dirigent.interpreter.beginning import begin, go_on
+from dirigent.interpreter.beginning import begin, go_on, hold
 from dirigent.interpreter.compensation import break_off
 from dirigent.interpreter.state import Turn, open_region
 
@@ -43,10 +43,11 @@ def execution_admitted(turn: Turn, event: ExecutionAdmitted) -> None:
 
 
 def execution_paused(turn: Turn, event: ExecutionPaused) -> None:
-    """Hold back whatever would begin from here on."""
+    """Hold back whatever has not begun."""
     _ = event
     turn.state.paused = True
     turn.state.status = _status(turn, "paused")
+    hold(turn)
 
 
 def execution_resumed(turn: Turn, event: ExecutionResumed) -> None:

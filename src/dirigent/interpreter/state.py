@@ -34,7 +34,8 @@ class StepState(msgspec.Struct, kw_only=True):
     `node` is its id in the definition and `region` where it stands. `status` is pending, running, waiting
     (a person or a time), outcome_unknown, succeeded, failed or skipped. `undecided` and `taken` count the
     ways in; `cut` names the failed step behind which nothing runs. `votes` are what people said about the
-    approval that it waits for, `payload` is what that is about.
+    approval that it waits for, `payload` is what that is about. `reserved` is what an attempt that was let
+    through, and is not settled, may cost.
     """
 
     node: str
@@ -57,6 +58,7 @@ class StepState(msgspec.Struct, kw_only=True):
     parent: str = ""
     index: int = -1
     started_at: int = 0
+    reserved: float = 0.0
 
 
 class Timing(msgspec.Struct, kw_only=True):
@@ -214,8 +216,10 @@ class Turn:
         self.commands.append(command)
 
     def answered(self, name: str) -> None:
-        """The command under this name needs no doing any more."""
+        """The command under this name needs no doing any more, not even once a pause is over."""
         self.state.outstanding.pop(name, None)
+        if self.state.held:
+            self.state.held = [step for step in self.state.held if name != f"step:{step}"]
 
     def node_of(self, step: str) -> Node:
         """The node of a step, or of the step that an item belongs to."""
@@ -257,6 +261,23 @@ class Turn:
 def names_of_item(state: State, item: StepState) -> dict[str, Any]:
     """What only the expressions of one item of a `foreach` step may read."""
     return {"item": state.fans[item.parent].items[item.index], "index": item.index}
+
+
+def calls_under_way(state: State, step: StepState) -> float:
+    """What the calls of a step may cost that were let through and of whose end nothing is known."""
+    calls = (state.calls[call] for call in step.calls)
+    return sum(call.reserved for call in calls if isinstance(call, CallStarted))
+
+
+def set_aside(state: State) -> dict[str, float]:
+    """What steps and calls that were let through, and have no outcome yet, may cost."""
+    steps = {
+        name: step.reserved
+        for name, step in state.steps.items()
+        if step.reserved and step.status == "running"
+    }
+    calls = {call.call: call.reserved for call in state.calls.values() if isinstance(call, CallStarted)}
+    return steps | {name: cost for name, cost in calls.items() if cost}
 
 
 def remember_output(state: State, step: str, output: Any) -> None:

@@ -20,8 +20,8 @@ from dirigent.domain.event import (
 )
 from dirigent.domain.workflow import Retry
 from dirigent.interpreter import compensation, fanout, routing
-from dirigent.interpreter.beginning import invoke
-from dirigent.interpreter.state import StepState, Turn, note_timing
+from dirigent.interpreter.beginning import invocation, invoke
+from dirigent.interpreter.state import StepState, Turn, calls_under_way, note_timing
 
 
 def step_started(turn: Turn, event: StepStarted) -> None:
@@ -29,7 +29,11 @@ def step_started(turn: Turn, event: StepStarted) -> None:
     state = turn.state.steps[event.step]
     state.started = True
     state.started_at = event.at
+    state.reserved = 0.0 if event.verdict == "simulate" else event.reserved
     outstanding = turn.state.outstanding.get(f"step:{event.step}")
+    if event.step in turn.state.held:  # a journal from before a pause held back what had not begun
+        turn.state.held.remove(event.step)
+        outstanding = invocation(turn, event.step)
     if isinstance(outstanding, InvokeAction):
         restarted = msgspec.structs.replace(outstanding, started=True)
         turn.state.outstanding[f"step:{event.step}"] = restarted
@@ -60,6 +64,7 @@ def step_failed(turn: Turn, event: StepFailed) -> None:
     again = event.error.retryable and event.attempt < retry.max_attempts
     if again and compensation.may_try_again(turn, event.step):
         turn.answered(f"step:{event.step}")
+        state.reserved = 0.0
         state.status = "waiting"
         due = event.at + retry_delay_ms(retry, turn.state.execution_id, event.step, event.attempt)
         turn.order(f"timer:retry:{event.step}", StartTimer(timer=f"retry:{event.step}", due=due))
@@ -105,6 +110,7 @@ def step_outcome_unknown(turn: Turn, event: StepOutcomeUnknown) -> None:
     turn.answered(f"step:{event.step}")
     state = turn.state.steps[event.step]
     state.status = "outcome_unknown"
+    turn.state.spent += state.reserved
     if turn.state.ending is not None:
         compensation.became_unclear(turn, event.step)
     elif state.parent:
@@ -114,6 +120,8 @@ def step_outcome_unknown(turn: Turn, event: StepOutcomeUnknown) -> None:
 def step_outcome_resolved(turn: Turn, event: StepOutcomeResolved) -> None:
     """A person said what happened: the step is done, or may be tried once more."""
     state = turn.state.steps[event.step]
+    turn.state.spent -= 0.0 if event.happened else state.reserved
+    state.reserved = 0.0
     if turn.state.ending is not None:
         compensation.became_clear(turn, event.step, happened=event.happened, output=event.output)
     elif event.happened:
@@ -150,10 +158,12 @@ def retry_delay_ms(retry: Retry, execution_id: str, step: str, attempt: int) -> 
 def _close(turn: Turn, step: str) -> StepState:
     turn.answered(f"step:{step}")
     state = turn.state.steps[step]
+    turn.state.spent += calls_under_way(turn.state, state)
     for call in state.calls:
         del turn.state.calls[call]
     state.calls = []
     state.inputs = None
     state.started = False
     state.started_at = 0
+    state.reserved = 0.0
     return state

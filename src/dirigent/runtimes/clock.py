@@ -8,9 +8,13 @@ import itertools
 import time
 from collections.abc import Callable
 
+from dirigent.domain.errors import JournalDamaged
+from dirigent.ports import Journal
+
 LONGEST_SLEEP_S = 10.0
 ALARMS_PER_TURN = 64
 COMPACT_FROM = 100
+TAIL_EVENTS = 64
 
 
 class SystemClock:
@@ -95,6 +99,15 @@ class SystemClock:
             self._cancelled -= 1
         else:
             callback()
+
+
+def last_recorded_at(journal: Journal) -> int:
+    """The time that a journal ends with; among its last events one may have waited to be handed in."""
+    try:
+        last = journal.tail(max(0, journal.position - TAIL_EVENTS), TAIL_EVENTS)
+    except JournalDamaged:  # it is told of when the stream that it belongs to is loaded
+        return 0
+    return max((recorded.event.at for recorded in last), default=0)
 
 
 class _Alarm:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+from dirigent.domain.command import AwaitSignal, StartChild
 from dirigent.ports import Passive
 from dirigent.runtimes.live import LiveExecution
+
+PATIENT = ("timer:approval:", "timer:signal:")
 
 
 class Families:
@@ -36,6 +39,10 @@ class Families:
         if not family:
             self._members.pop(root, None)
 
+    def any_in_memory(self, root: str) -> bool:
+        """Whether something of a family is in memory."""
+        return any(isinstance(member, LiveExecution) for member in self._members.get(root, {}).values())
+
     def below(self, execution_id: str) -> list[LiveExecution | Passive]:
         """The execution itself and every one it started that has not ended, directly or not."""
         prefix = execution_id + "/"
@@ -61,3 +68,20 @@ class Families:
 def root_of(execution_id: str) -> str:
     """The execution that its family began with."""
     return execution_id.partition("/")[0]
+
+
+def moves(member: LiveExecution | Passive) -> bool:
+    """Whether something of an execution is under way, or will be without anybody's help."""
+    return (
+        member.moving
+        if isinstance(member, Passive)
+        else member.busy or member.machine.state.pending or is_pending(member)
+    )
+
+
+def is_pending(live: LiveExecution) -> bool:
+    """Whether something other than a person, a signal or a child is waited for."""
+    return any(
+        not (name.startswith(PATIENT) or isinstance(command, StartChild | AwaitSignal))
+        for name, command in live.machine.state.outstanding.items()
+    )

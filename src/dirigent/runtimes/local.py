@@ -26,13 +26,15 @@ from dirigent.domain.event import (
 from dirigent.domain.workflow import Definition
 from dirigent.execution.dispatcher import Dispatcher
 from dirigent.execution.failures import failure_of
-from dirigent.execution.request import Request
+from dirigent.execution.request import Request, claim_of
 from dirigent.interpreter import snapshot
 from dirigent.interpreter.machine import Machine
+from dirigent.interpreter.state import set_aside
 from dirigent.ports import Clock, Journal, Passive, Projections, Snapshots
 from dirigent.runtimes.children import child_ended, child_started, fork_of_child, never_begun
+from dirigent.runtimes.clock import last_recorded_at
 from dirigent.runtimes.definitions import Definitions, Library
-from dirigent.runtimes.families import Families, root_of
+from dirigent.runtimes.families import Families, is_pending, moves, root_of
 from dirigent.runtimes.idling import SOON_MS, Alarms, Idling
 from dirigent.runtimes.live import SNAPSHOT_EVENTS, LiveExecution
 from dirigent.runtimes.places import Crowd, Places
@@ -40,8 +42,6 @@ from dirigent.runtimes.pump import Pump
 
 log = structlog.get_logger("dirigent.runtime")
 
-PATIENT = ("timer:approval:", "timer:signal:")
-TAIL_EVENTS = 64
 SNAPSHOT_BYTES_PER_EVENT = 500
 FAMILY_EVENTS = (CancelRequested, ExecutionPaused, ExecutionResumed)
 
@@ -89,7 +89,7 @@ class LocalRuntime:
 
         Those that were put out of memory stay there until their time comes or something happens to them.
         """
-        self.clock.not_before(self._last_recorded_at())
+        self.clock.not_before(last_recorded_at(self.journal))
         passive = self._projections.passive()
         for one in passive:
             self._keep_out(one)
@@ -99,6 +99,8 @@ class LocalRuntime:
             for execution_id in self._projections.unfinished()
             if execution_id in waiting or self._load(execution_id)
         ]
+        for live in self._live:
+            self._count_ended_children(live)
         for live in self._live:
             if live.machine.state.pending:
                 self._places.queue(live.tenant, live.priority, live.execution_id)
@@ -138,10 +140,11 @@ class LocalRuntime:
         if isinstance(event, SignalReceived):
             await live.receive(event, keep=True)
             return
-        durable = live.record(event)
+        told = [self._tell(live, event)]
         if isinstance(event, FAMILY_EVENTS):
-            self._tell_children(live, event)
-        await durable
+            told += self._tell_children(live, event)
+        for durable in told:
+            await durable
 
     async def offer(self, execution_id: str, signal: SignalReceived) -> bool:
         """Hand over a signal where a step waits for one like it; tells whether one did."""
@@ -182,6 +185,8 @@ class LocalRuntime:
         self._handed_in.append((live, events))
         if live.machine.state.version >= live.snapshot_at:
             self._keep_snapshot(live)
+        if isinstance(events[-1], TERMINAL):
+            self._tell_parent(live, events[-1])
 
     async def _perform(self, live: LiveExecution, command: Command) -> None:
         if isinstance(command, InvokeAction):
@@ -193,8 +198,12 @@ class LocalRuntime:
     async def _start_child(self, live: LiveExecution, command: StartChild) -> None:
         """Start the execution that a step asked for; one that is there already is not started again."""
         await live.durable()
+        if f"step:{command.step}" not in live.machine.state.outstanding:
+            return
         if self.journal.head(command.child):
             self._take_up(live, command)
+            return
+        if live.machine.state.paused:  # nothing begins; it is asked for again once the pause is over
             return
         if live.machine.state.ending is not None:
             live.note(never_begun(command, self.clock.now_ms()))
@@ -234,14 +243,6 @@ class LocalRuntime:
             self._places.queue(passport.tenant, passport.priority, started.execution_id)
         return live.record(started)
 
-    def _last_recorded_at(self) -> int:
-        """The time that the journal ends with; among its last events one may have waited to be handed in."""
-        try:
-            last = self.journal.tail(max(0, self.journal.position - TAIL_EVENTS), TAIL_EVENTS)
-        except JournalDamaged:  # it is told of when the stream that it belongs to is loaded
-            return 0
-        return max((recorded.event.at for recorded in last), default=0)
-
     def _awake(self, execution_id: str) -> LiveExecution | None:
         """An execution in memory, fetched where it was put out; None where there is none or it is damaged."""
         member = self._live.get(execution_id)
@@ -267,7 +268,10 @@ class LocalRuntime:
         root = passport.root or execution_id
         self._dispatcher.budgets.open(root, passport.budget)
         if not again:
-            self._dispatcher.budgets.restore(root, machine.state.spent)
+            open_costs = {
+                claim_of(execution_id, name): cost for name, cost in set_aside(machine.state).items()
+            }
+            self._dispatcher.budgets.restore(root, machine.state.spent, open_costs)
         return live
 
     def _replayed(self, execution_id: str) -> tuple[Machine, Event | None]:
@@ -322,7 +326,7 @@ class LocalRuntime:
                 ExecutionPassivated(
                     at=now,
                     until=until,
-                    moving=_pending(live),
+                    moving=is_pending(live),
                     budget=passport.budget,
                     spent=live.machine.state.spent,
                 )
@@ -343,8 +347,17 @@ class LocalRuntime:
         self._live.add(passive)
         self._alarms.set(passive)
         root = root_of(live.execution_id)
-        if event.budget is None and root == live.execution_id:
+        if event.budget is None and root == live.execution_id and not self._live.any_in_memory(root):
             self._dispatcher.budgets.let_go(root)
+
+    def _count_ended_children(self, live: LiveExecution) -> None:
+        """Book what those spent that have ended and whose end was not told any more."""
+        for command in live.machine.outstanding:
+            if not isinstance(command, StartChild) or self._live.get(command.child) is not None:
+                continue
+            if self.journal.head(command.child) and command.child not in self.damaged:
+                machine, _ = self._replayed(command.child)
+                self._dispatcher.budgets.restore(root_of(live.execution_id), machine.state.spent)
 
     def _wake(self, execution_id: str, due: int) -> None:
         member = self._live.get(execution_id)
@@ -394,16 +407,16 @@ class LocalRuntime:
     def _settled(self, live: LiveExecution, events: Sequence[Event]) -> None:
         if self._observers:
             for event in events:
-                self._tell(live.execution_id, event)
+                self._tell_observers(live.execution_id, event)
         last = events[-1]
         if isinstance(last, TERMINAL):
-            self._ended(live, last)
+            self._ended(live)
         elif type(last) is ExecutionPassivated:
             self._let_out(live, last)
             return
         self._came_to_rest(live)
 
-    def _tell(self, execution_id: str, event: Event) -> None:
+    def _tell_observers(self, execution_id: str, event: Event) -> None:
         """An observer that fails is left out of account; the execution goes on."""
         for observer in list(self._observers):
             try:
@@ -411,19 +424,27 @@ class LocalRuntime:
             except Exception:
                 log.exception("observer.failed", execution=execution_id)
 
-    def _ended(self, live: LiveExecution, last: Event) -> None:
+    def _ended(self, live: LiveExecution) -> None:
         self._live.remove(live.execution_id)
         if self._snapshots is not None and live.machine.state.version >= SNAPSHOT_EVENTS:
             self._snapshots.forget(live.execution_id)
-        state = live.machine.state
-        if not state.parent:
+        if not live.machine.state.parent:
             self._dispatcher.budgets.close(live.execution_id)
-            return
-        parent = None if self._closing else self._awake(state.parent)
+
+    def _tell_parent(self, live: LiveExecution, last: Event) -> None:
+        """The end of an execution goes to the journal together with what it means to its parent.
+
+        Were it told only once it is durable, a crash in between could leave a parent that is out of memory
+        waiting for ever.
+        """
+        parent = self._awake(live.machine.state.parent)
         if parent is not None and not parent.machine.state.ended:
             parent.note(child_ended(live.machine, last, self.clock.now_ms()))
+            parent.flush()
 
-    def _tell_children(self, parent: LiveExecution, event: Event) -> None:
+    def _tell_children(self, parent: LiveExecution, event: Event) -> list[Awaitable[None]]:
+        """Tell everybody below in the same turn, so that a crash finds all of them told or none."""
+        told = []
         for member in self._live.below(parent.execution_id):
             live = self._awake(member.execution_id)
             if live is None:
@@ -433,10 +454,17 @@ class LocalRuntime:
                 event, CancelRequested
             )
             if live is not parent and state.ending is None and not state.ended and not repeated:
-                live.note(event)
+                told.append(self._tell(live, event))
+        return told
+
+    def _tell(self, live: LiveExecution, event: Event) -> Awaitable[None]:
+        durable = live.record(event)
+        if isinstance(event, ExecutionResumed):
+            live.obey([command for command in live.machine.outstanding if isinstance(command, StartChild)])
+        return durable
 
     def _moves(self, execution_id: str) -> bool:
-        return any(map(_moves, self._live.below(execution_id)))
+        return any(map(moves, self._live.below(execution_id)))
 
     def _absent(self, execution_id: str) -> DirigentError:
         if execution_id in self.damaged:
@@ -445,22 +473,6 @@ class LocalRuntime:
         if row is None:
             return NotFound(f"There is no execution {execution_id!r}.", code="execution_not_found")
         return Conflict(f"The execution {execution_id!r} has ended ({row.status}).")
-
-
-def _moves(member: LiveExecution | Passive) -> bool:
-    return (
-        member.moving
-        if isinstance(member, Passive)
-        else member.busy or member.machine.state.pending or _pending(member)
-    )
-
-
-def _pending(live: LiveExecution) -> bool:
-    """Whether something other than a person, a signal or a child is waited for."""
-    return any(
-        not (name.startswith(PATIENT) or isinstance(command, StartChild | AwaitSignal))
-        for name, command in live.machine.state.outstanding.items()
-    )
 
 
 def _request(live: LiveExecution, command: InvokeAction) -> Request:

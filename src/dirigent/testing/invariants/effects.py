@@ -170,15 +170,14 @@ def _stopped(
 
 
 def _paused(history: History, findings: Findings) -> None:
-    """While an execution is paused, nothing in its family announces an effect."""
+    """While an execution is paused, nothing in its family announces an effect that was not under way."""
     spans = {name: list(_pauses(stream)) for name, stream in history.executions.items()}
     for name, pauses in spans.items():
         if not pauses:
             continue
         findings.met("S19", len(pauses))
         for stream in history.family(name):
-            for recorded in stream.of(StepStarted, CallStarted):
-                _within(recorded, pauses, stream.name, findings)
+            _begun_within(stream, pauses, findings)
 
 
 def _pauses(stream: Stream) -> Iterator[tuple[int, int]]:
@@ -193,14 +192,22 @@ def _pauses(stream: Stream) -> Iterator[tuple[int, int]]:
         yield since, 1 << 62
 
 
-def _within(recorded: Recorded, pauses: list[tuple[int, int]], stream: str, findings: Findings) -> None:
-    event = recorded.event
-    assert isinstance(event, StepStarted | CallStarted), "only these are looked at"
-    step_of_its_own = isinstance(event, StepStarted) and event.effect in ANNOUNCED
-    if step_of_its_own and any(since < recorded.position < until for since, until in pauses):
-        findings.broken(
-            "S19", f"{event.action} of {event.step!r} starts in a pause", stream, recorded.version
-        )
+def _begun_within(stream: Stream, pauses: list[tuple[int, int]], findings: Findings) -> None:
+    """What had begun before the pause may go on in it, also in a process that had to begin it again."""
+    begun: dict[tuple[str, int], int] = {}
+    for recorded in stream.of(StepStarted):
+        event = recorded.event
+        assert isinstance(event, StepStarted), "only these are looked at"
+        at = begun.setdefault((event.step, event.attempt), recorded.position)
+        lasting = [since for since, until in pauses if since < at < until]
+        if event.effect in ANNOUNCED and any(not _lifted(stream, since, at) for since in lasting):
+            text = f"{event.action} of {event.step!r} starts in a pause"
+            findings.broken("S19", text, stream.name, recorded.version)
+
+
+def _lifted(stream: Stream, since: int, at: int) -> bool:
+    """Whether somebody let this very execution go on after the pause, whatever holds for those above it."""
+    return any(since < recorded.position < at for recorded in stream.of(ExecutionResumed))
 
 
 def _tenants(

@@ -105,12 +105,17 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return task.result()
 
     def kill(self) -> None:
-        """End the process at once; nothing that was under way is seen again."""
+        """End the process at once; nothing that was under way is seen again.
+
+        What is running this very moment can be let go of only afterwards: killing again does that.
+        """
         self._killed = True
-        for task in self._tasks:
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is meant to be gone
-            _close(task.get_coro())
-        self._tasks.clear()
+        inside = events._get_running_loop()
+        events._set_running_loop(self)
+        try:
+            self._tasks = [task for task in self._tasks if not _let_go(task)]
+        finally:
+            events._set_running_loop(inside)
         self._ready.clear()
 
     def hear(self) -> None:
@@ -253,9 +258,14 @@ def _work(done: asyncio.Future[Any], func: Callable[..., Any], args: tuple[Any, 
         done.set_exception(error)
 
 
-def _close(coroutine: Any) -> None:
-    """Let go of a coroutine; whatever it does on its way out reaches nobody any more."""
+def _let_go(task: asyncio.Task[Any]) -> bool:
+    """Whether a task is gone; whatever it does on its way out reaches nobody any more."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is meant to be gone
+    coroutine: Any = task.get_coro()
     try:
         coroutine.close()
+    except ValueError:
+        return not coroutine.cr_running
     except Exception:
-        return
+        return True
+    return True

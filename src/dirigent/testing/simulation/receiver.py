@@ -63,9 +63,7 @@ class Receiver:
 
     async def call(self, ctx: Context, agent: str, action: str, effect: str, inputs: dict[str, Any]) -> Any:
         """Make a call for a running action and wait for its answer."""
-        fault = self._faults.call()
-        if fault == "repeated" and effect not in ("keyed", "read", "pure"):
-            fault = ""
+        fault = self.fault_of(action, effect)
         future = asyncio.get_running_loop().create_future()
         called = {
             "sent": self._tick(),
@@ -89,6 +87,11 @@ class Receiver:
         except asyncio.CancelledError:
             self._give_up(request)
             raise
+
+    def fault_of(self, action: str, effect: str) -> str:
+        """What goes wrong with a call; a network repeats only what may be repeated."""
+        fault = self._faults.call()
+        return "" if fault == "repeated" and effect not in ("keyed", "read", "pure") else fault
 
     def happened(self, execution: str, step: str) -> Any:
         """What an earlier call of this step did, or None: what a look-up reads, and a person sees."""

@@ -51,11 +51,11 @@ def definition(number: int) -> Definition:
     return definition_from(written(random.Random(f"workflow {number}")))
 
 
-@lru_cache(maxsize=KINDS)
-def plan(number: int) -> dict[str, Any]:
-    """A small workflow as data, to be started by a step."""
-    chance = random.Random(f"plan {number}")
-    steps = [_step(chance, place, children=False) for place in range(chance.randint(1, 3))]
+@lru_cache(maxsize=2 * KINDS)
+def plan(number: int, *, children: bool) -> dict[str, Any]:
+    """A small workflow as data, to be started by a step; with `children` it may start another one."""
+    chance = random.Random(f"plan {number} {children}")
+    steps = [_step(chance, place, children=children) for place in range(chance.randint(1, 4))]
     return {"name": "plan", "type": chance.choice(("sequential", "parallel")), "steps": steps}
 
 
@@ -71,11 +71,12 @@ def written(chance: random.Random) -> dict[str, Any]:
 
 def given(chance: random.Random) -> dict[str, Any]:
     """What an execution is started with."""
-    return INPUT | {"n": chance.randint(1, 4), "plan": plan(chance.randrange(KINDS))}
+    outer, inner = plan(chance.randrange(KINDS), children=True), plan(chance.randrange(KINDS), children=False)
+    return INPUT | {"n": chance.randint(1, 4), "plan": outer, "inner": inner}
 
 
 def _step(chance: random.Random, place: int, *, children: bool) -> dict[str, Any]:
-    kinds = [kind for kind in _MAKERS if children or kind not in ("subworkflow", "approval")]
+    kinds = [kind for kind in _MAKERS if children or kind != "subworkflow"]
     kind = chance.choices(kinds, [_MAKERS[kind][0] for kind in kinds])[0]
     common: dict[str, Any] = {"id": f"s{place}", "on_error": chance.choice(("fail", "continue", "continue"))}
     if chance.random() < 0.15:
@@ -109,6 +110,15 @@ def _fan_out(chance: random.Random) -> dict[str, Any]:
     over = chance.choice(("input.rows", "[1, 2, 3]", "input.map.map(k, input.map[k])"))
     bound = chance.randint(1, 3)
     return _agent(chance) | {"foreach": over, "max_parallel": bound, "parameters": {"item": "${item}"}}
+
+
+def _child(chance: random.Random) -> dict[str, Any]:
+    handed_on = {name: f"${{input.{name}}}" for name in INPUT}
+    return {
+        "type": "subworkflow",
+        "workflow": "${input.plan}",
+        "parameters": handed_on | {"plan": "${input.inner}"},
+    }
 
 
 def _connections(chance: random.Random, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -145,5 +155,5 @@ _MAKERS: dict[str, tuple[int, Callable[[random.Random], dict[str, Any]]]] = {
             "timeout": chance.choice(("10s", "30s")),
         },
     ),
-    "subworkflow": (1, lambda chance: {"type": "subworkflow", "workflow": "${input.plan}"}),
+    "subworkflow": (3, _child),
 }

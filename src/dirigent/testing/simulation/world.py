@@ -38,6 +38,7 @@ from dirigent.testing.simulation.scheduler import Scheduler
 EPOCH_S = 1_780_000_000.0
 STARTS_WITHIN_S = 60.0
 CALM_S = 600.0
+SETTLING_MS = 15_000
 TRACE_LINES = 200
 EXECUTIONS = (8, 11)
 ANSWER_S = 2.0
@@ -207,7 +208,7 @@ class Simulation:
             process.loop.kill_at = 0
         if process is None or not process.ready:
             self._restart(process.session if process is not None else "")
-        self._faults_ended_at = self._now_ms()
+        self._faults_ended_at = self._now_ms() + SETTLING_MS
         self.clients.calm()
 
     def _close(self) -> None:
@@ -317,6 +318,8 @@ class Simulation:
             self._died(process)
 
     def _set_clock(self) -> None:
+        if not self.faults.on:
+            return
         self._set_by_s += self.faults.jump_s()
         self.trace(f"the wall clock is off by {self._set_by_s:g} s")
 

@@ -1,0 +1,180 @@
+"""What simulation has found in the engine, each reduced to the least that shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dirigent.domain.workflow import Definition
+from tests.interpreter.harness import flow, step
+from tests.simulation.stage import Stage
+
+ITEM = {"item": 1}
+
+
+def act(name: str, action: str, agent: str = "outside", **keys: Any) -> dict[str, Any]:
+    """A step that calls the receiver."""
+    return {
+        "id": name,
+        "type": "agent",
+        "agent_type": agent,
+        "action": action,
+        "parameters": ITEM,
+        "timeout": "1h",
+        **keys,
+    }
+
+
+def child(name: str, *steps: dict[str, Any], **keys: Any) -> dict[str, Any]:
+    """A step that starts an execution of these."""
+    written = {"name": "child", "type": "sequential", "steps": list(steps)}
+    return step(name, "subworkflow", workflow='${input.children["' + name + '"]}', **keys) | {"__": written}
+
+
+def family(*steps: dict[str, Any], **root: Any) -> tuple[Definition, dict[str, Any]]:
+    """A workflow and its input: what its children are made from is data."""
+    children = {one["id"]: one.pop("__") for one in steps if "__" in one}
+    return flow(*steps, **root), {"children": children}
+
+
+def test_a_cancel_stops_the_children_in_the_same_breath() -> None:
+    """Whatever the moment of a crash: where the parent is cancelled, no child goes on by itself."""
+    definition, given = family(
+        child("a", step("wait", "wait", duration="3s"), act("late", "send")), type="parallel"
+    )
+    for nth in range(1, 8):
+        stage = Stage()
+        stage.start(definition, input=given)
+        stage.pass_time(1)
+        passed = iter(range(1, 1000))
+        stage.die_at = lambda point, passed=passed, nth=nth: next(passed) == nth  # type: ignore[misc]
+        stage.ask(lambda engine: engine.cancel("e", "anna"))
+        stage.crash()
+        stage.pass_time(60)
+        assert stage.events()[-1].removeprefix("Execution") == stage.events("e/a")[-1].removeprefix(
+            "Execution"
+        )
+
+
+def test_the_end_of_a_child_reaches_a_parent_that_is_out_of_memory() -> None:
+    """Whatever the moment of a crash: the child has not ended, or its parent knows."""
+    definition, given = family(child("a", act("first", "look"), step("wait", "wait", duration="1m")))
+    for nth in range(1, 12):
+        stage = Stage()
+        stage.start(definition, input=given)
+        stage.pass_time(30)
+        assert stage.events()[-1] == "ExecutionPassivated"
+        passed = iter(range(1, 1000))
+        stage.die_at = lambda point, passed=passed, nth=nth: next(passed) == nth  # type: ignore[misc]
+        stage.pass_time(60)
+        stage.crash()
+        stage.pass_time(120)
+        assert stage.events()[-1] == "ExecutionCompleted", nth
+        assert stage.events("e/a").count("ExecutionCompleted") == 1
+        assert stage.checked().sound
+
+
+def test_a_child_goes_on_while_its_parent_is_out_of_memory() -> None:
+    """The account of the family stays open for it."""
+    stage = Stage(hold=("look",))
+    slow = act("slow", "look", timeout="20s", on_error="continue")
+    definition, given = family(child("a", slow, act("late", "send")))
+    stage.start(definition, input=given)
+    stage.pass_time(60)
+    assert "ExecutionPassivated" in stage.events()
+    assert stage.events()[-1] == "ExecutionCompleted"
+
+
+def test_nothing_that_waits_for_its_turn_begins_in_a_pause() -> None:
+    """Of four that an agent does one at a time, one runs; the others begin after the pause."""
+    stage = Stage()
+    steps = [act(f"s{number}", "post", "narrow") for number in range(4)]
+    stage.receiver.held = ("post",)
+    stage.start(flow(*(one | {"timeout": "10s"} for one in steps), type="parallel"))
+    stage.pass_time(1)
+    stage.ask(lambda engine: engine.pause("e", "anna"))
+    stage.pass_time(60)
+    assert stage.events().count("StepStarted") == 1
+    stage.receiver.held = ()
+    stage.ask(lambda engine: engine.resume("e", "anna"))
+    stage.pass_time(60)
+    assert stage.events().count("StepStarted") == 4
+    assert stage.checked().sound
+
+
+def test_no_child_begins_in_a_pause() -> None:
+    """Not the one that was about to begin either; it does once its parent goes on, in whichever process."""
+    definition, given = family(act("first", "look"), child("a", act("second", "send")))
+    for tenths in range(0, 30, 2):
+        stage = Stage()
+        stage.faults.write_s = 1.0
+        stage.start(definition, input=given)
+        stage.pass_time(tenths / 10)
+        stage.ask(lambda engine: engine.pause("e", "anna"))
+        stage.pass_time(30)
+        written = [(r.stream, type(r.event).__name__) for r in stage.disk.read()]
+        assert ("e/a", "ExecutionStarted") not in written[written.index(("e", "ExecutionPaused")) :], tenths
+        assert stage.checked().sound
+        if tenths % 4:
+            stage.crash()
+        stage.ask(lambda engine: engine.resume("e", "anna"))
+        stage.pass_time(30)
+        assert stage.events()[-1] == "ExecutionCompleted"
+        assert len(stage.receiver.calls("send")) == 1
+
+
+def test_a_budget_counts_what_was_let_through_before_a_crash() -> None:
+    """Two of three may be spent, and two were let through when the process died: a third does not fit."""
+    stage = Stage()
+    definition = flow(
+        act("a", "send"),
+        act("b", "fire"),
+        step("wait", "wait", duration="1s"),
+        act("c", "send"),
+        edges=["wait > c"],
+        type="hybrid",
+    )
+    stage.receiver.held = ("send", "fire")
+    stage.start(definition, budget=2.0)
+    stage.pass_time(0.5)
+    stage.crash()
+    stage.receiver.held = ()
+    stage.pass_time(30)
+    assert "StepSkipped" in stage.events()
+    assert len(stage.receiver.calls("fire")) == 1
+    assert stage.checked().sound
+
+
+def test_a_budget_gets_back_what_never_happened() -> None:
+    """A person says that an effect did not happen: after a crash there is room for it again."""
+    stage = Stage()
+    stage.receiver.held = ("fire",)
+    stage.start(flow(act("a", "fire") | {"timeout": "2s"}), budget=1.0)
+    stage.pass_time(5)
+    assert stage.events()[-1] == "StepOutcomeUnknown"
+    stage.receiver.held = ()
+    stage.ask(lambda engine: engine.pause("e", "anna"))
+    stage.ask(lambda engine: engine.resolve("e", "a", happened=False, actor="anna", attempt=1))
+    stage.crash()
+    stage.ask(lambda engine: engine.resume("e", "anna"))
+    stage.pass_time(10)
+    assert stage.events()[-1] == "ExecutionCompleted"
+    assert stage.events().count("StepCompleted") == 1
+
+
+def test_a_budget_counts_a_child_that_ended_unheard() -> None:
+    """The child's money is spent, also where the crash came before its parent knew."""
+    stage = Stage()
+    definition, given = family(
+        child("a", act("x", "send")),
+        step("wait", "wait", duration="1m"),
+        act("late", "send"),
+        edges=["wait > late"],
+        type="hybrid",
+    )
+    stage.die_at = lambda point: point == "durable" and "ExecutionCompleted" in stage.events("e/a")
+    stage.start(definition, input=given, budget=1.0)
+    stage.pass_time(5)
+    stage.crash()
+    stage.pass_time(120)
+    assert stage.events()[-1] == "ExecutionCompleted"
+    assert len(stage.receiver.calls("send")) == 1
