@@ -25,6 +25,7 @@ SUBJECTS = {
     "parked_runs": "ten thousand runs that wait for their time",
     "recovery": "a thousand executions at work, killed and taken up again",
     "history": "steps a second over a store that has seen a great deal",
+    "events": "events a second, durable and matched against a thousand triggers",
     "crowd": "a hundred thousand executions that wait",
     "plans": "from a goal to its checked plan",
 }

@@ -46,6 +46,10 @@ RECOVERY_S = 5.0
 # What history may cost: a tenth.
 AS_FAST = 0.9
 
+# Promised are ten thousand events a second; the aims, with a thousand triggers.
+EVENTS_IN_BATCHES = 30_000.0
+EVENTS_ONE_BY_ONE = 10_000.0
+
 # A checked plan for a typical goal, in milliseconds.
 PLAN_MS = 5000.0
 

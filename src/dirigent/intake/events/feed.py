@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dirigent.domain.event import EventPublished
 from dirigent.intake.events.log import EventLog, Taken
@@ -17,12 +17,22 @@ PAGE_EVENTS = 1000
 class Feed:
     """The events after a position, in order, each once; one reader.
 
-    What comes in is kept in memory up to a bound. Beyond it the reader goes back to the journal, so a
-    slow reader costs no memory and misses nothing.
+    `at_once` is asked first where the reader waits for what comes in: it may deal with events right where
+    they are told, if that takes no waiting, and says whether it did. What comes in otherwise is kept in
+    memory up to a bound. Beyond it the reader goes back to the journal, so a slow reader costs no memory
+    and misses nothing.
     """
 
-    def __init__(self, log: EventLog, index: EventIndex, after: int) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        index: EventIndex,
+        after: int,
+        at_once: Callable[[Sequence[Taken]], bool] = lambda _: False,
+    ) -> None:
         self.position = after
+        self._at_once = at_once
+        self._reader_waits = False
         self._index = index
         self._live: deque[Taken] = deque()
         self._complete = False
@@ -36,6 +46,7 @@ class Feed:
             if found:
                 return found
             self._arrived.clear()
+            self._reader_waits = True
             await self._arrived.wait()
 
     def nowait(self, limit: int = PAGE_EVENTS) -> list[Taken]:
@@ -65,6 +76,10 @@ class Feed:
         return [_taken(recorded) for recorded in page]
 
     def _take(self, events: Sequence[Taken]) -> None:
+        if self._reader_waits and events[0].position > self.position and self._at_once(events):
+            self.position = events[-1].position
+            return
+        self._reader_waits = False
         if len(self._live) + len(events) > LIVE_EVENTS_MAX:
             self._live.clear()
             self._complete = False

@@ -17,6 +17,7 @@ from dirigent.domain.trigger import (
     kind_of,
 )
 from dirigent.domain.workflow import Definition
+from dirigent.intake.triggers.shortcut import passes_by
 from dirigent.interpreter.expression import parse_expression
 from dirigent.interpreter.template import compile_template
 
@@ -96,9 +97,16 @@ def _armed(
         definition=definition,
         trigger=trigger,
         overlap=trigger.overlap,
-        accepts=parse_expression(source).holds if source else None,
+        accepts=_filter(source) if source else None,
         render=compile_template(trigger.input) if trigger.input else None,
     )
+
+
+def _filter(source: str) -> Accepts:
+    holds, passes = parse_expression(source).holds, passes_by(source)
+    if passes is None:
+        return holds
+    return lambda scope: not passes(scope) and holds(scope)
 
 
 def _ids(workflow: str, trigger: ScheduleTrigger | EventTrigger | WebhookTrigger) -> Iterator[str]:

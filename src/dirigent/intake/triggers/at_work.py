@@ -120,11 +120,22 @@ class Triggers:
 
     async def publish(self, event: DomainEvent, *, patience_s: float | None = None) -> Reaction:
         """Take in an event and wait until it has been dealt with, for so many seconds at most."""
-        return await self._reaction(await self._log.publish(event), patience_s)
+        answer = await self._log.publish(event)
+        if answer.position <= self.matcher.position:
+            return _reaction(answer, self.matcher.known_of(answer.position))
+        try:
+            return _reaction(
+                answer, await asyncio.wait_for(self.matcher.started_by(answer.position), patience_s)
+            )
+        except TimeoutError:
+            return msgspec.structs.replace(_reaction(answer, ()), matched=False)
 
     async def publish_all(self, events: Sequence[DomainEvent]) -> list[Reaction]:
         """Take in many of one tenant, all or none, and wait until they have been dealt with."""
-        return [await self._reaction(answer) for answer in await self._log.publish_all(events)]
+        answers = await self._log.publish_all(events)
+        if answers:
+            await self.matcher.started_by(max(answer.position for answer in answers))
+        return [_reaction(answer, self.matcher.known_of(answer.position)) for answer in answers]
 
     async def fire(self, trigger: str, input: Mapping[str, Any] | None = None, *, tenant: str = "") -> str:
         """Fire a trigger by hand; returns the id of its execution. Raises `Conflict` where none is started.
@@ -165,16 +176,6 @@ class Triggers:
     def _state(self, armed: Armed) -> TriggerState:
         return TriggerState(armed, self.firer.is_paused(armed), self.schedules.next_of(armed))
 
-    async def _reaction(self, answer: Acknowledged, patience_s: float | None = None) -> Reaction:
-        reaction = Reaction(event_id=answer.event_id, position=answer.position, duplicate=answer.duplicate)
-        if answer.duplicate:
-            return reaction
-        try:
-            triggered = await asyncio.wait_for(self.matcher.started_by(answer.position), patience_s)
-        except TimeoutError:
-            return msgspec.structs.replace(reaction, matched=False)
-        return msgspec.structs.replace(reaction, triggered=tuple(triggered))
-
     def _observe(self, execution_id: str, event: Event) -> None:
         """Keep up with the executions of this process."""
         kind = type(event)
@@ -190,3 +191,12 @@ class Triggers:
 def _scope_by_hand(armed: Armed, now: int) -> Mapping[str, Any]:
     """What an input can read where there is neither an event nor a time that came."""
     return firing_for_time(armed, now).scope if isinstance(armed.trigger, ScheduleTrigger) else {}
+
+
+def _reaction(answer: Acknowledged, triggered: Sequence[str]) -> Reaction:
+    return Reaction(
+        event_id=answer.event_id,
+        position=answer.position,
+        duplicate=answer.duplicate,
+        triggered=() if answer.duplicate else tuple(triggered),
+    )

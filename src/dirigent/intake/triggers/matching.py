@@ -71,7 +71,7 @@ class TriggerMatcher:
         self.position = _position(self._journal)
         newest = self._index.events(newest=True, limit=1)
         self._missed_until = newest[0].position if newest else 0
-        self._feed = Feed(self._log, self._index, self.position)
+        self._feed = Feed(self._log, self._index, self.position, self._dismiss)
         self._task = asyncio.create_task(self._follow(self._feed), name="dirigent-triggers")
 
     async def close(self) -> None:
@@ -84,7 +84,7 @@ class TriggerMatcher:
             await self._task
         self._task = None
 
-    async def started_by(self, position: int) -> list[str]:
+    async def started_by(self, position: int) -> Sequence[str]:
         """Wait until the event at a position has been dealt with; the executions it started or woke."""
         if position > self.position:
             if self.failure is not None:
@@ -92,7 +92,11 @@ class TriggerMatcher:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.setdefault(position, []).append(waiter)
             await waiter
-        return self._started.get(position, [])
+        return self.known_of(position)
+
+    def known_of(self, position: int) -> Sequence[str]:
+        """The executions that the event at a position started or woke, as far as is remembered."""
+        return self._started.get(position, ())
 
     async def _follow(self, feed: Feed) -> None:
         try:
@@ -106,6 +110,13 @@ class TriggerMatcher:
             for waiter in [waiter for waiters in self._waiters.values() for waiter in waiters]:
                 if not waiter.done():
                     waiter.set_exception(error)
+
+    def _dismiss(self, batch: Sequence[Taken]) -> bool:
+        """Deal at once with events that nobody wants; tells whether they were such."""
+        if self._matched(batch).anything or any(self._names.may_wait_for(one.event.type) for one in batch):
+            return False
+        self._advance(batch[-1].position)
+        return True
 
     async def _deal_with(self, batch: Sequence[Taken]) -> None:
         matched = self._matched(batch)
@@ -200,6 +211,11 @@ class _Matched:
         self.firings: list[Firing] = []
         self.cut: list[Firing] = []
         self.failed: dict[Armed, _Failure] = {}
+
+    @property
+    def anything(self) -> bool:
+        """Whether something follows from the events."""
+        return bool(self.firings or self.cut or self.failed)
 
     def take(self, taken: Taken, triggers: Sequence[Armed]) -> None:
         """Ask the filters of the triggers that have the event's type."""

@@ -39,7 +39,12 @@ class WaitingNames:
 
     def may_wait_for(self, type: str) -> bool:
         """Whether a step may wait for an event of this type."""
-        return type in self._names or any(matches(pattern, type) for pattern in self._patterns)
+        return type in self._names or (
+            bool(self._patterns) and any(matches(pattern, type) for pattern in self._patterns)
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self._steps)
 
     def _remove(self, execution_id: str, step: str) -> None:
         steps = self._steps.get(execution_id, {})

@@ -174,7 +174,7 @@ class SqliteJournal:
             position += 1
             version += 1
             if type(event) in PROJECTED:
-                occurrences.append(occurrence(position, stream, body))
+                occurrences.append(occurrence(position, stream, event, body))
             stored = body
             if len(body) > BODY_BYTES_MAX:
                 stored, large = split(body)
