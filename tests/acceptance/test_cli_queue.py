@@ -133,7 +133,7 @@ def test_the_same_id_is_one_job(home: Path) -> None:
         (("queue", "show", "job_1"), 2, "There is no queue in"),
         (("queue", "replay", "job_1"), 2, "There is no queue in"),
         (("queue", "runs", "run_1"), 2, "`dirigent queue runs` lists the runs there are."),
-        (("queue", "add", "nothing"), 2, "The flows: delivery, goal."),
+        (("queue", "add", "nothing"), 2, "The flows: delivery, goal, workflow."),
         (("queue", "add", "goal", "--priority", "12"), 2, "Give a whole number from 0 to 9."),
         (("queue", "replay"), 2, "Name them, or say --all."),
         (("queue", "purge", "--days", "-1"), 0, ""),

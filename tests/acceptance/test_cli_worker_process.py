@@ -156,3 +156,23 @@ def test_two_workers_share_the_jobs(tmp_path: Path) -> None:
     assert Counter(place.marked()) == {str(one): 1 for one in range(number)}
     with closing(SqliteQueue(place.data / "queue.db", FrozenClock())) as queue:
         assert queue.counts()[0].done == number
+
+
+def test_a_server_works_on_jobs_too(tmp_path: Path) -> None:
+    """With --work, in the one process that has the engine; a stop ends both."""
+    data = tmp_path / "data"
+    server = subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0", "--work", "2", "--data", str(data)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    with workshop_beside(Settings(data_folder=data), {"delivery": Elsewhere("delivery")}) as shop:
+        run = shop.manager.ingest_event({"flow": "delivery", "payload": {"message_ids": []}})
+        assert run.job_id is not None
+        _until(lambda: shop.queue.job(str(run.job_id)).state == DONE or server.poll() is not None)
+        assert shop.audit.attempts(run.run_id)[0].status == "completed"
+    server.send_signal(signal.SIGTERM)
+    _, err = server.communicate(timeout=60)
+    assert server.returncode == 0, err

@@ -27,6 +27,11 @@ steps:
   - {id: each, type: agent, agent_type: doubler, action: double, foreach: "${input.numbers}",
      max_parallel: 2, parameters: {number: "${item}"}}
 """
+TIMES = """
+name: times
+steps:
+  - {id: times, type: transform, parameters: {n: "${input.n * FACTOR}"}}
+"""
 FAILING = """
 name: failing
 steps:
@@ -86,6 +91,23 @@ async def test_a_goal_runs_as_a_job(tmp_path: Path) -> None:
         assert len(dirigent.engine.approvals("org_123")) == DORMANT
         assert worked.envelope is not None
         assert worked.envelope.validate().metadata["status"] == "held"
+
+
+async def test_a_stored_workflow_runs_as_a_job(tmp_path: Path) -> None:
+    """By its name, in the version in force or the one asked for; an unknown one makes the job dead."""
+    async with _system(tmp_path) as dirigent:
+        for factor in (2, 3):
+            await dirigent.library.save(TIMES.replace("FACTOR", str(factor)), tenant="t", actor="me")
+        found = []
+        for version in (0, 1, 9):
+            payload = {"org_id": "t", "workflow": "times", "version": version, "input": {"n": 7}}
+            run = dirigent.work.manager.ingest_event({"flow": "workflow", "payload": payload, "priority": 8})
+            worked = await dirigent.work.worker().work_once()
+            assert worked is not None
+            found.append((worked.outcome, worked.envelope and worked.envelope.records[0].data))
+            if version < 9:
+                assert dirigent.engine.read(run.run_id).started.passport.priority == 8
+        assert found == [("success", {"n": 21}), ("success", {"n": 14}), ("dead", None)]
 
 
 async def test_an_execution_that_failed_makes_its_job_dead(tmp_path: Path) -> None:

@@ -14,7 +14,14 @@ import yaml
 from dirigent.agents.orchestrator import BaseOrchestrator
 from dirigent.bootstrap.wiring import Worker
 from dirigent.domain.envelope import Envelope
-from dirigent.domain.errors import Conflict, InvalidInput, StorageFailure, TransientError
+from dirigent.domain.errors import (
+    Conflict,
+    InvalidInput,
+    Overloaded,
+    QueueFull,
+    StorageFailure,
+    TransientError,
+)
 from dirigent.domain.job import DEAD, DELAYED, DONE, HELD, READY
 from dirigent.domain.run import COMPLETED, FAILED, LOST, RunRecord
 from dirigent.execution.submitting import Dispatcher
@@ -422,6 +429,27 @@ def test_an_exporter_that_fails_stops_nobody() -> None:
     worker = Worker(office.queue, office.registry, clock=office.clock, emit=_broken)
     assert worker.run_once() is not None
     assert office.queue.job(job.job_id).state == DONE
+
+
+@pytest.mark.parametrize("error", [Overloaded("busy", retry_after_s=7), QueueFull("full")], ids=repr)
+def test_a_job_is_put_off_where_nothing_more_is_taken_in(error: Exception) -> None:
+    """That is no failure of the job: it waits as long as it was asked to, and no attempt is used up."""
+    office, tried = Office(), 0
+
+    def flow(payload: Mapping[str, Any]) -> Envelope:
+        nonlocal tried
+        tried += 1
+        if tried < 6:
+            raise error
+        return empty_envelope(payload)
+
+    office.registry.register_flow("lead", flow)
+    job = office.hand_in()
+    for _ in range(6):
+        office.worker.run_once()
+        office.clock.move(7_000)
+    assert (office.queue.job(job.job_id).state, office.queue.job(job.job_id).attempts) == (DONE, 0)
+    assert {event["delay_s"] for event in office.told if "delay_s" in event} <= {5, 7}
 
 
 def test_backoff_grows_up_to_its_bound() -> None:

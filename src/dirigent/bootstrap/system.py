@@ -27,7 +27,7 @@ from dirigent.engine import Engine
 from dirigent.execution.dispatcher import Dispatcher, World
 from dirigent.execution.gates import Gates
 from dirigent.execution.registry import Registry
-from dirigent.intake.engine_flows import DeliveryOrchestrator, GoalFlow, WorkflowFlow
+from dirigent.intake.engine_flows import DeliveryOrchestrator, GoalFlow, StoredWorkflowFlow, WorkflowFlow
 from dirigent.intake.events.log import EventLog
 from dirigent.intake.events.reading import read_event
 from dirigent.intake.goals.report import GoalReport, report_goal
@@ -73,9 +73,9 @@ class Dirigent:
     `agents` are your own agent classes, beside those that come with Dirigent. `model` stands for the
     language model; without one everything works by rules. The triggers of `workflows` (loaded ones, or
     files) are at work from the beginning, as are those of the folder in the settings. On entering, every
-    execution that had not ended is taken up again. `flows` are what jobs may run beside `goal` and
-    `delivery`: workflows, or orchestrators of your own. Raises `DataFolderBusy` where another process holds
-    the folder.
+    execution that had not ended is taken up again. `flows` are what jobs may run beside `goal`,
+    `workflow` and `delivery`: workflows, or orchestrators of your own. Raises `DataFolderBusy` where
+    another process holds the folder.
 
     >>> async with Dirigent() as dirigent:
     ...     report = await dirigent.process_goal("Reactivate 50 dormant enterprise leads")
@@ -344,9 +344,10 @@ class Dirigent:
         return self.runtime.observe(observer)
 
     def _offer_flows(self) -> None:
-        """Goals, the delivery of messages and the caller's flows, under their names."""
+        """Goals, stored workflows, the delivery of messages and the caller's flows, under their names."""
         engine, intake = self.engine, self.intake
         self.registry.flows.replace("goal", GoalFlow(engine, intake))
+        self.registry.flows.replace("workflow", StoredWorkflowFlow(engine, intake, self.library))
         delivery = DeliveryOrchestrator(engine, intake, lambda: built_in("delivery"), self.records)
         self.registry.flows.replace("delivery", delivery)
         for name, flow in self._flows.items():

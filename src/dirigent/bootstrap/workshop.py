@@ -24,6 +24,7 @@ from dirigent.storage.sqlite.audit import SqliteAudit
 from dirigent.storage.sqlite.queue import SqliteQueue
 
 QUEUE, AUDIT = "queue.db", "audit.db"
+BUILT_IN_FLOWS = ("goal", "workflow", "delivery")
 
 
 class Workshop:
@@ -124,4 +125,4 @@ def need_queue(folder: Path) -> None:
 def flows_elsewhere(settings: Settings) -> dict[str, Orchestrator]:
     """The flows that the engine's worker knows: goals, delivery, and the workflows of the settings."""
     names = [Workflow.load(file).definition.name for file in files_of(settings.workflows)]
-    return {name: Elsewhere(name) for name in ("goal", "delivery", *names)}
+    return {name: Elsewhere(name) for name in (*BUILT_IN_FLOWS, *names)}

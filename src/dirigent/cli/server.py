@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 
@@ -24,15 +24,15 @@ BACKLOG = 2048
 SHUTDOWN_SECONDS_MAX = 5
 
 
-def serve(settings: Settings, screen: Screen) -> int:
+def serve(settings: Settings, screen: Screen, *, jobs_at_once: int = 0) -> int:
     """Serve until a signal asks for the end; what runs then goes on at the next start."""
     with _listening(settings.host, settings.port) as listener:
-        asyncio.run(_serve(settings, screen, listener))
+        asyncio.run(_serve(settings, screen, listener, jobs_at_once))
     screen.say("Stopped. What had not ended goes on at the next start.")
     return DONE
 
 
-async def _serve(settings: Settings, screen: Screen, listener: socket.socket) -> None:
+async def _serve(settings: Settings, screen: Screen, listener: socket.socket, jobs_at_once: int) -> None:
     async with Dirigent(settings=settings) as dirigent:
         app = create_app(dirigent.services())
         config = uvicorn.Config(
@@ -45,7 +45,24 @@ async def _serve(settings: Settings, screen: Screen, listener: socket.socket) ->
         url = _url(settings.host, listener.getsockname()[1])
         dirigent.lock.publish(url)
         _announce(screen, dirigent, url)
-        await _Server(config).serve(sockets=[listener])
+        async with _working(dirigent, jobs_at_once):
+            await _Server(config).serve(sockets=[listener])
+
+
+@asynccontextmanager
+async def _working(dirigent: Dirigent, jobs_at_once: int) -> AsyncIterator[None]:
+    """Jobs of the queue are worked on meanwhile; at the end they are given back where they do not finish."""
+    if not jobs_at_once:
+        yield
+        return
+    stop = asyncio.Event()
+    worker = dirigent.work.worker(concurrency=jobs_at_once, grace_s=SHUTDOWN_SECONDS_MAX)
+    working = asyncio.ensure_future(worker.run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await working
 
 
 class _Server(uvicorn.Server):

@@ -35,6 +35,7 @@ def trace_of(job: Job, now_ms: Callable[[], int], *, replays: int = 0, enqueued_
         trigger=job.trace.source,
         payload=job.payload,
         allow_delivery=job.allow_delivery,
+        priority=job.priority,
     )
     if job.trace.received_at:
         trace.passed(TRIGGER, job.trace.received_at, source=job.trace.source)

@@ -8,6 +8,7 @@ from dirigent.domain.errors import DirigentError, Overloaded, QueueFull, Transie
 
 TOO_MANY_REQUESTS = 429
 CAUSES_MAX = 8
+QUEUE_FULL_PATIENCE_S = 5.0
 
 
 def is_transient_error(error: BaseException) -> bool:
@@ -24,9 +25,11 @@ def is_transient_error(error: BaseException) -> bool:
     )
 
 
-def asked_patience_s(error: BaseException) -> float:
-    """How long the other side asks to be left alone; 0 where it does not say."""
-    return float(error.retry_after_s) if isinstance(error, Overloaded) else 0.0
+def asked_patience_s(error: BaseException) -> float | None:
+    """How long to leave alone what takes in nothing more for now; None where that is not the matter."""
+    if isinstance(error, Overloaded):
+        return float(max(error.retry_after_s, 1))
+    return QUEUE_FULL_PATIENCE_S if isinstance(error, QueueFull) else None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

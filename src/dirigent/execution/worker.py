@@ -63,9 +63,11 @@ class Worker:
 
     A job is held for `visibility_timeout` seconds and for as long as it runs. An attempt that fails in
     a way that another may mend is requeued after a wait; any other failure, and the last attempt, makes
-    the job dead. What a run did is on record before its job is settled. `concurrency` is how many jobs
-    it works on at once, `grace_s` how long a stop waits for them before it gives them back; it has then
-    `abandoned` flows, of which those that are not async may still run in their threads.
+    the job dead. Where the engine or a queue takes in nothing more the job is put off, uncounted.
+
+    What a run did is on record before its job is settled. `concurrency` is how many jobs it works on at
+    once, `grace_s` how long a stop waits for them before it gives them back; it has then `abandoned`
+    flows, of which those that are not async may still run in their threads.
     """
 
     def __init__(
@@ -259,7 +261,10 @@ class Worker:
             trace.passed(SETTLE, job_id=job.job_id, error=error_told(error))
             await self._kept(trace, FAILED, error)
         told, receipt = error_told(error), queued.receipt
-        delay = max(self._backoff.delay_s(queued.attempt), asked_patience_s(error))
+        patience = asked_patience_s(error)
+        if patience is not None:
+            return await self._put_off(job, queued, error, patience)
+        delay = self._backoff.delay_s(queued.attempt)
         try:
             if is_transient_error(error):
                 left = await self._apart(
@@ -280,6 +285,12 @@ class Worker:
         outcome = DIED if left.state == DEAD else REQUEUED
         return Worked(job_id=job.job_id, run_id=job.run_id, outcome=outcome, error=error)
 
+    async def _put_off(self, job: Job, queued: QueuedJob, error: Exception, delay: float) -> Worked:
+        """What the job needs takes in nothing more for now: that is no failure of the job's."""
+        await self._give_back(queued, delay)
+        self._events.requeued(job, error, delay)
+        return Worked(job_id=job.job_id, run_id=job.run_id, outcome=REQUEUED, error=error)
+
     async def _lost(self, job: Job, trace: RunTrace | None, error: Exception) -> Worked:
         """Another worker has the job, or may have it: whatever was done here does not count."""
         log.warning("worker.job.lost", job_id=job.job_id, run_id=job.run_id, flow=job.flow)
@@ -294,9 +305,9 @@ class Worker:
         except DirigentError as failure:
             log.error("worker.audit.failed", run_id=trace.run_id, error=error_told(failure))
 
-    async def _give_back(self, queued: QueuedJob) -> None:
+    async def _give_back(self, queued: QueuedJob, delay: float = 0.0) -> None:
         try:
-            await self._apart(self._queue.release, queued.job_id, queued.receipt)
+            await self._apart(lambda: self._queue.release(queued.job_id, queued.receipt, delay=delay))
         except DirigentError as error:  # its time will run out instead
             log.warning("worker.release.failed", job_id=queued.job_id, error=error_told(error))
 

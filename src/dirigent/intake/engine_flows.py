@@ -12,6 +12,7 @@ from dirigent.domain.workflow import Definition
 from dirigent.engine import Engine
 from dirigent.intake.envelopes import envelope_of_run
 from dirigent.intake.ingest import Intake
+from dirigent.intake.library.store import WorkflowStore
 from dirigent.observability.run_trace import RunTrace, current_run
 from dirigent.ports import Records
 
@@ -26,7 +27,9 @@ class WorkflowFlow:
     payload is the input; `autonomy` and `budget` in it are the run's, and `org_id` its tenant.
     """
 
-    def __init__(self, engine: Engine, intake: Intake, definition: Callable[[], Definition]) -> None:
+    def __init__(
+        self, engine: Engine, intake: Intake, definition: Callable[[], Definition] | None = None
+    ) -> None:
         self._engine = engine
         self._intake = intake
         self._definition = definition
@@ -36,8 +39,9 @@ class WorkflowFlow:
         run = _run()
 
         async def start() -> object:
+            definition, version = self.chosen(run.tenant, payload)
             return await self._intake.run_workflow(
-                self._definition(),
+                definition,
                 self.input_of(run.tenant, payload),
                 tenant=run.tenant,
                 autonomy=_autonomy(payload),
@@ -46,13 +50,50 @@ class WorkflowFlow:
                 execution_id=run.execution_id,
                 correlation=run.correlation_id,
                 allow_delivery=run.allow_delivery,
+                priority=run.priority,
+                version=version,
             )
 
         return await at_rest(self._engine, run, start)
 
+    def chosen(self, tenant: str, payload: Mapping[str, Any]) -> tuple[Definition, int]:
+        """What is run, and which version of a stored workflow that is; 0 where it is none."""
+        assert self._definition is not None, "a flow without a definition chooses one by its payload"
+        return self._definition(), 0
+
     def input_of(self, tenant: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """What the workflow is started with."""
         return {name: value for name, value in payload.items() if name not in NOT_INPUT}
+
+
+class StoredWorkflowFlow(WorkflowFlow):
+    """Any stored workflow as a flow: the payload has its name as `workflow` and what it takes as `input`.
+
+    The version is the one in force when the job is taken up, or the payload's `version`.
+    """
+
+    def __init__(self, engine: Engine, intake: Intake, library: WorkflowStore) -> None:
+        super().__init__(engine, intake)
+        self._library = library
+
+    def chosen(self, tenant: str, payload: Mapping[str, Any]) -> tuple[Definition, int]:
+        """The stored workflow and its version; raises `NotFound`, and `Conflict` where it is paused."""
+        name, version = payload.get("workflow"), payload.get("version", 0)
+        if not isinstance(name, str) or not name:
+            raise InvalidInput(
+                "The payload names no workflow.", fix="Give workflow.", field="payload.workflow"
+            )
+        if isinstance(version, bool) or not isinstance(version, int):
+            raise InvalidInput(f"version is {version!r}.", fix="Give its number.", field="payload.version")
+        stored = self._library.startable(tenant, name, version)
+        return stored.definition, stored.version.version
+
+    def input_of(self, tenant: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """The payload's `input`."""
+        given = payload.get("input", {})
+        if not isinstance(given, Mapping):
+            raise InvalidInput(f"input is {given!r}.", fix="Give an object.", field="payload.input")
+        return dict(given)
 
 
 class GoalFlow:

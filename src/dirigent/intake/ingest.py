@@ -10,6 +10,7 @@ from typing import Any
 
 from dirigent.domain.canonical import plain
 from dirigent.domain.goal import Goal
+from dirigent.domain.job import PRIORITY
 from dirigent.domain.policy import Autonomy, clamp
 from dirigent.domain.workflow import Definition, FlowType, Kind, Step
 from dirigent.engine import Engine, Start
@@ -115,6 +116,7 @@ class Intake:
         execution_id: str = "",
         correlation: str = "",
         allow_delivery: bool = True,
+        priority: int = PRIORITY,
         version: int = 0,
     ) -> str:
         """Start a workflow and return its execution's id; `version` is that of a stored one."""
@@ -132,6 +134,7 @@ class Intake:
                 execution_id=execution_id,
                 correlation=correlation,
                 allow_delivery=allow_delivery,
+                priority=priority,
                 labels={"summary": definition.description or definition.name}
                 | ({"version": version} if version else {}),
             )

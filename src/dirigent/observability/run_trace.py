@@ -26,6 +26,7 @@ from dirigent.domain.event import (
     StepStarted,
 )
 from dirigent.domain.ids import child_execution_id, item_step
+from dirigent.domain.job import PRIORITY
 from dirigent.domain.run import COMPLETED, FAILED, NODES, RunRecord, Stage
 
 OUTPUT_BYTES_MAX = 64 * 1024
@@ -55,6 +56,7 @@ class RunTrace:
         trigger: str = "manual",
         payload: Mapping[str, Any] | None = None,
         allow_delivery: bool = False,
+        priority: int = PRIORITY,
         execution_id: str = "",
     ) -> None:
         self.now_ms = now_ms
@@ -69,6 +71,7 @@ class RunTrace:
         self.trigger = trigger
         self.payload = dict(payload or {})
         self.allow_delivery = allow_delivery
+        self.priority = priority
         self.started_at = now_ms()
         self._stages: list[Stage] = []
         self._names: Counter[str] = Counter()

@@ -49,8 +49,8 @@ class QueueInterface(Protocol):
         """The attempt failed: one more after `delay` seconds, or none; returns the job as it now stands."""
         ...
 
-    def release(self, job_id: str, receipt: str = "") -> None:
-        """Give the job back at once; the attempt does not count."""
+    def release(self, job_id: str, receipt: str = "", *, delay: float = 0.0) -> None:
+        """Give the job back, to be handed out after `delay` seconds; the attempt does not count."""
         ...
 
     def extend(self, job_id: str, visibility_timeout: float, receipt: str = "") -> None:

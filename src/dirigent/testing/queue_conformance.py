@@ -203,6 +203,17 @@ class QueueConformance(ABC):
             with raises(StaleReceipt):
                 queue.ack("a", job.receipt)
 
+    def test_release_can_wait(self, tmp_path: Path) -> None:
+        """Given back for later, a job is not there before its time, and no attempt is used up either."""
+        clock = FrozenClock()
+        with closing(self.make_queue(tmp_path, clock)) as queue:
+            queue.enqueue(TOPIC, {"job_id": "a"})
+            queue.release("a", _taken(queue).receipt, delay=7)
+            clock.move(6_999)
+            assert queue.dequeue(TOPIC) is None
+            clock.move(1)
+            assert _taken(queue).attempts == 0
+
     def test_extend_holds_for_longer(self, tmp_path: Path) -> None:
         """A heartbeat: the time counts anew from now."""
         clock = FrozenClock()

@@ -88,12 +88,12 @@ class QueueModel:
         else:
             job.state, job.visible_at = (DELAYED if delay_ms else READY), self.now + delay_ms
 
-    def release(self, job_id: str, receipt: int | None) -> None:
+    def release(self, job_id: str, delay_ms: int, receipt: int | None) -> None:
         """Give the job back."""
         job = self._of_holder(job_id, receipt)
         job.receipt = 0
         if job.state == HELD:
-            job.state, job.visible_at = READY, self.now
+            job.state, job.visible_at = (DELAYED if delay_ms else READY), self.now + delay_ms
 
     def extend(self, job_id: str, span_ms: int, receipt: int | None) -> None:
         """Hold the job for longer."""

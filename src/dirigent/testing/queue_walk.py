@@ -63,7 +63,10 @@ class Walk:
         queue, model = self.queue, self.model
         pairs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
             "ack": (lambda: queue.ack(name, told), lambda: model.ack(name, held)),
-            "release": (lambda: queue.release(name, told), lambda: model.release(name, held)),
+            "release": (
+                lambda: queue.release(name, told, delay=seconds),
+                lambda: model.release(name, span, held),
+            ),
             "bury": (lambda: queue.bury(name, receipt=told), lambda: model.bury(name, held)),
             "requeue": (
                 lambda: queue.requeue(name, seconds, receipt=told),

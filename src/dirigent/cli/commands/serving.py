@@ -20,10 +20,13 @@ def serve_command(
     allow_delivery: Annotated[
         bool, Parameter(negative=(), help="Let approved messages leave; else they are held.")
     ] = False,
+    work: Annotated[
+        int, Parameter(help="How many jobs of the queue it works on at once; 0 leaves them alone.")
+    ] = 0,
     common: Common = DEFAULT,
 ) -> int:
     """Serve until Ctrl-C."""
     from dirigent.cli.server import serve
 
     settings = common.settings(host=host, port=port, allow_delivery=True if allow_delivery else None)
-    return serve(settings, common.screen())
+    return serve(settings, common.screen(), jobs_at_once=work)

@@ -160,14 +160,15 @@ class InMemoryQueue:
                 self._put(entry, DELAYED if span else READY)
             return entry.shown()
 
-    def release(self, job_id: str, receipt: str = "") -> None:
+    def release(self, job_id: str, receipt: str = "", *, delay: float = 0.0) -> None:
         """Give the job back; see `QueueInterface`."""
+        span = milliseconds(delay, "delay")
         with self._lock:
             entry = self._of_holder(job_id, receipt)
             entry.receipt = ""
             if entry.state == HELD:
-                entry.visible_at = self._clock.now_ms()
-                self._put(entry, READY)
+                entry.visible_at = self._clock.now_ms() + span
+                self._put(entry, DELAYED if span else READY)
 
     def extend(self, job_id: str, visibility_timeout: float, receipt: str = "") -> None:
         """Hold the job for longer; see `QueueInterface`."""

@@ -152,13 +152,14 @@ class SqliteQueue:
 
         return self._group.run(settle)
 
-    def release(self, job_id: str, receipt: str = "") -> None:
+    def release(self, job_id: str, receipt: str = "", *, delay: float = 0.0) -> None:
         """Give the job back; see `QueueInterface`."""
+        span = milliseconds(delay, "delay")
 
         def settle(connection: apsw.Connection) -> None:
             row = self._of_holder(connection, job_id, receipt)
             if row.state == HELD:
-                _put(connection, row, READY, self._clock.now_ms())
+                _put(connection, row, DELAYED if span else READY, self._clock.now_ms() + span)
             else:
                 connection.execute(_SQL["let_go"], (row.place,))
 
