@@ -104,6 +104,11 @@ class LiveExecution:
         return passport.priority if passport is not None else 0
 
     @property
+    def working(self) -> bool:
+        """Whether an action is under way, or ready to be."""
+        return bool(self.tasks or self.ready)
+
+    @property
     def busy(self) -> bool:
         """Whether an action is under way or ready, or an event is not yet durable."""
         return bool(self.tasks or self.queued or self._events) or self.undurable > 0

@@ -126,6 +126,7 @@ class LocalRuntime:
         It begins at once or, where too many are under way, when its turn has come. Raises `Overloaded`
         where too many wait for that.
         """
+        await self._pump.room()
         if self._places.has_room():
             await self._begin(definition, started)
             return
@@ -226,6 +227,8 @@ class LocalRuntime:
     def _performed(self, live: LiveExecution, error: BaseException | None) -> None:
         """A broken driver wakes everybody with its error."""
         self._came_to_rest(live)
+        if not (live.working or self._closing):
+            self._make_room(live)
         if error is not None:
             self._failure = self._failure or error
             self._live.touch_all()
@@ -392,8 +395,11 @@ class LocalRuntime:
             return
         if not live.machine.state.ended:
             self._idling.rests(live)
+
+    def _make_room(self, live: LiveExecution) -> None:
+        """A family in which no action is under way, nor ready to be, takes no place."""
         root = root_of(live.execution_id)
-        if not any(isinstance(member, LiveExecution) and member.busy for member in self._live.below(root)):
+        if not any(isinstance(member, LiveExecution) and member.working for member in self._live.below(root)):
             self._places.leave(root)
             self._admit()
 
