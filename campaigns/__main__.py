@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+from campaigns.crash import kills
 from campaigns.disk import damage, failing, power
 from campaigns.verdict import Verdict, worst
 
@@ -27,6 +28,10 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
+    kill = command("kills", "kill the engine at random moments", _kills)
+    kill.add_argument("--kills", type=int, default=kills.KILLS)
+    kill.add_argument("--executions", type=int, default=kills.EXECUTIONS, help="at least")
+    kill.add_argument("--lanes", type=int, default=kills.LANES, help="data folders worked on at once")
     cut = command("power", "cut the power between any two writes", lambda a: power.run(a.cuts, a.seed))
     cut.add_argument("--cuts", type=int, default=power.CUTS)
     hurt = command("damage", "damage the journal's files", lambda a: damage.run(a.share, a.seed))
@@ -35,6 +40,12 @@ def _parser() -> argparse.ArgumentParser:
     fail.add_argument("--every", type=int, default=1, help="only every so many-th operation fails")
     command("disk", "power, damage and failing in full", _disk)
     return parser
+
+
+def _kills(given: argparse.Namespace) -> Iterator[Verdict]:
+    plan = kills.Plan(kills=given.kills, executions=given.executions, lanes=given.lanes, seed=given.seed)
+    yield kills.campaign(plan)
+    yield kills.control(given.seed)
 
 
 def _disk(given: argparse.Namespace) -> Iterator[Verdict]:

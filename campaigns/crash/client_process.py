@@ -18,13 +18,23 @@ from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from campaigns.crash.evidence import ACKNOWLEDGED, CLIENT_LOG, REFUSED, UNKNOWN, Answered, written
-from campaigns.crash.lines import ConnectionLost, Line, Message
+from campaigns.crash.evidence import CLIENT_LOG, as_line
+from campaigns.crash.lines import BROKEN, ConnectionLost, Line, Message
 from campaigns.crash.outside import look
 from campaigns.crash.workload import Plan, plan
-from dirigent.domain.canonical import digest_of
+from dirigent.interpreter.loading import definition_from
+from dirigent.testing.invariants import (
+    ACKNOWLEDGED,
+    REFUSED,
+    UNKNOWN,
+    Answered,
+    Entry,
+    Listed,
+    start_body,
+)
 
 REST_SECONDS = 0.05
+FINISH_SECONDS_MAX = 120.0
 
 
 class Client:
@@ -48,9 +58,10 @@ class Client:
                 self.ended += 1
 
     async def _start(self, plan: Plan) -> bool:
-        given = {"definition": plan.definition, "tenant": plan.tenant, "input": plan.input}
+        given = {"definition": plan.definition, "input": plan.input, "budget": plan.budget}
+        body = start_body(definition_from(plan.definition).content_hash, plan.input)
         while True:
-            result, code = await self._request("start", plan, body=digest_of(given), **given)
+            result, code = await self._request("start", plan, body=body, **given)
             if result == ACKNOWLEDGED or code == "conflict":  # an earlier answer was lost on the way
                 return True
             assert result == UNKNOWN, f"the start of {plan.execution} was refused: {code}"
@@ -65,6 +76,25 @@ class Client:
             while (await self._request("pause", plan))[0] == UNKNOWN:
                 pass
             await asyncio.sleep(plan.pause_for)
+        if plan.signal_after is not None:
+            await asyncio.sleep(plan.signal_after)
+            signal = f"signal-{plan.execution}"
+            while (await self._request("signal", plan, subject=signal))[0] == UNKNOWN:
+                pass
+
+    async def look_around(self, tenant: str) -> None:
+        """Have a tenant's lists shown."""
+        with contextlib.suppress(ConnectionLost):
+            shown = await self._engine.ask(do="list", tenant=tenant)
+            self._note(
+                Listed(
+                    order=time.monotonic_ns(),
+                    session=shown["session"],
+                    tenant=tenant,
+                    executions=tuple(shown["executions"]),
+                    approvals=tuple(shown["approvals"]),
+                )
+            )
 
     async def _standing(self, execution: str) -> Message:
         """How the execution stands when it has ended or waits for a person."""
@@ -76,8 +106,9 @@ class Client:
 
     async def _move_on(self, plan: Plan, standing: Message, *, hold: bool) -> None:
         """Do what a person has to do; whatever fails is seen again at the next look."""
-        for approval in standing["approvals"]:
-            await self._request("reject" if plan.rejects else "approve", plan, subject=approval)
+        approvals = standing["approvals"] if plan.decides != "wait" else ()
+        for approval in approvals:
+            await self._request(plan.decides, plan, subject=approval)
         for execution, step in standing["unknown"]:
             found = await look(self._recorder, f"{execution}:{step}")
             await self._request(
@@ -85,13 +116,13 @@ class Client:
             )
         if standing["status"] == "paused" and not hold:
             await self._request("resume", plan)
-        elif not standing["approvals"] and not standing["unknown"]:
+        elif not approvals and not standing["unknown"]:
             await asyncio.sleep(REST_SECONDS)
 
     async def _request(self, name: str, plan: Plan, **more: Any) -> tuple[str, str]:
         """Ask for something and log what came of it; returns the result and the code of an error."""
         asked = time.monotonic_ns()
-        entry = {
+        entry: dict[str, Any] = {
             "request": name,
             "execution": more.get("execution", plan.execution),
             "tenant": plan.tenant,
@@ -102,15 +133,22 @@ class Client:
         body = more.pop("body", "")
         session, result, code = "", UNKNOWN, ""
         with contextlib.suppress(ConnectionLost):
-            answer = await self._engine.ask(
-                **{"do": name, "execution": entry["execution"], "actor": entry["actor"], **more}
-            )
+            answer = await self._engine.ask(**{"do": name, **_asked(entry), **more})
+            assert answer.get("error") != BROKEN, f"{name} of {plan.execution}: {answer}"
             session, code = answer["session"], answer.get("error", "")
+            entry["given"] = answer["given"]
             result = REFUSED if code else ACKNOWLEDGED
         entry |= {"session": session, "result": result, "code": code, "body": body}
-        self._log.write(written(Answered(order=time.monotonic_ns(), **entry)))
-        os.fdatasync(self._log.fileno())
+        self._note(Answered(order=time.monotonic_ns(), **entry))
         return result, code
+
+    def _note(self, entry: Entry) -> None:
+        self._log.write(as_line(entry))
+        os.fdatasync(self._log.fileno())
+
+
+def _asked(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: entry[name] for name in ("execution", "tenant", "actor")}
 
 
 async def work(given: argparse.Namespace) -> None:
@@ -120,12 +158,15 @@ async def work(given: argparse.Namespace) -> None:
 
     async def lane(client: Client) -> None:
         while not finishing.is_set():
-            await client.drive(plan(given.seed, next(numbers)))
+            wanted = plan(given.seed, next(numbers))
+            await client.drive(wanted)
+            await client.look_around(wanted.tenant)
             print(client.ended, flush=True)
 
     async def told_to_finish() -> None:
         await asyncio.to_thread(os.read, 0, 1)
         finishing.set()
+        asyncio.get_running_loop().call_later(FINISH_SECONDS_MAX, os._exit, 1)
 
     with (given.folder / CLIENT_LOG).open("ab", buffering=0) as log:
         engine = Line(given.socket)

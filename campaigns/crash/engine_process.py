@@ -11,15 +11,19 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from campaigns.crash.evidence import TOLD_LOG, as_line
 from campaigns.crash.lines import Message, serve
-from campaigns.crash.outside import Outside
+from campaigns.crash.outside import Outside, Unwell
 from campaigns.crash.points import Points, pointed
+from campaigns.crash.workload import SIGNAL
 from dirigent.bootstrap.system import Dirigent
 from dirigent.domain.errors import DirigentError
+from dirigent.domain.event import Event
 from dirigent.engine import Start
 from dirigent.interpreter.loading import definition_from
+from dirigent.testing.invariants import Told, fingerprint
 
 Deed = Callable[[Message], Awaitable[Message]]
 
@@ -39,6 +43,8 @@ class Desk:
             "pause": self._pause,
             "resume": self._resume,
             "resolve": self._resolve,
+            "signal": self._signal,
+            "list": self._list,
             "rest": self._rest,
         }
 
@@ -51,7 +57,7 @@ class Desk:
         except DirigentError as error:
             told = {"error": error.code, "message": str(error)}
         self._reached(f"{name}.before_reply")
-        return {**told, "session": self._session}
+        return {**told, "session": self._session, "given": time.monotonic_ns()}
 
     async def _start(self, request: Message) -> Message:
         await self._engine.start(
@@ -60,6 +66,7 @@ class Desk:
                 tenant=request["tenant"],
                 actor=request["actor"],
                 input=request["input"],
+                budget=request["budget"],
                 execution_id=request["execution"],
             )
         )
@@ -95,6 +102,24 @@ class Desk:
         )
         return {}
 
+    async def _signal(self, request: Message) -> Message:
+        await self._engine.signal(
+            request["execution"],
+            SIGNAL,
+            {"by": "client"},
+            signal_id=request["subject"],
+            sender=request["actor"],
+        )
+        return {}
+
+    async def _list(self, request: Message) -> Message:
+        rows = self._engine.executions(request["tenant"], parent=None)
+        approvals = self._engine.approvals(request["tenant"])
+        return {
+            "executions": [row.execution_id for row in rows],
+            "approvals": [row.execution_id for row in approvals],
+        }
+
     async def _rest(self, request: Message) -> Message:
         """Wait until it has ended or only a person can go on; what a person has to do, children included."""
         execution = request["execution"]
@@ -113,18 +138,39 @@ class Desk:
         }
 
 
-async def work(given: argparse.Namespace, points: Points, started: float) -> None:
-    """Open the data folder, say how long that took, and answer until killed."""
-    agent = Outside(given.recorder, given.session, points.reached, hasty=given.hasty)
+class Listener:
+    """Notes what observers are told, at once and outside the data folder."""
+
+    def __init__(self, log: BinaryIO, session: str) -> None:
+        self._log = log
+        self._session = session
+
+    def __call__(self, execution: str, event: Event) -> None:
+        told = Told(
+            order=time.monotonic_ns(),
+            session=self._session,
+            execution=execution,
+            event=type(event).__name__,
+            digest=fingerprint(event),
+        )
+        self._log.write(as_line(told))
+
+
+async def work(given: argparse.Namespace, points: Points) -> None:
+    """Open the data folder, say how long that took, and answer until killed or let go."""
+    outside = Outside(given.recorder, given.session, points.reached, hasty=given.hasty)
+    dirigent = pointed(points)(given.folder, agents=[outside, Unwell], clock=points.clock())
+    outside.durable = lambda: dirigent.journal.durable
     began = time.monotonic()
     points.reached("recovery.begins")
-    async with pointed(points)(given.folder, agents=[agent], clock=points.clock()) as dirigent:
-        points.reached("recovery.ends")
-        server = await serve(given.socket, Desk(dirigent, points, given.session).answer)
-        now = time.monotonic()
-        print(f"ready {now - started:.3f} {now - began:.3f} {len(dirigent.resumed)}", flush=True)
-        async with server:
-            await asyncio.to_thread(os.read, 0, 1)  # until the campaign lets go of our standard input
+    with Path(TOLD_LOG).open("ab", buffering=0) as log:
+        async with dirigent:
+            points.reached("recovery.ends")
+            dirigent.observe(Listener(log, given.session))
+            async with await serve(given.socket, Desk(dirigent, points, given.session).answer):
+                now = time.monotonic()
+                print(f"ready {now - given.started:.3f} {now - began:.3f}", flush=True)
+                await asyncio.to_thread(os.read, 0, 1)  # until the campaign lets go of our standard input
 
 
 def main() -> None:
@@ -137,7 +183,7 @@ def main() -> None:
     parser.add_argument("--hasty", action="store_true")
     parser.add_argument("--started", type=float, default=time.monotonic())
     given: Any = parser.parse_args()
-    asyncio.run(work(given, Points(given.die), given.started))
+    asyncio.run(work(given, Points(given.die)))
 
 
 if __name__ == "__main__":

@@ -7,89 +7,51 @@ from pathlib import Path
 
 import msgspec
 
+from dirigent.testing.invariants import Called, ClientEntry, Entry, read_log, write_log
+
 CLIENT_LOG = "client.log"
+TOLD_LOG = "told.log"
 RECORDER_LOG = "recorder.log"
 
-ACKNOWLEDGED, REFUSED, UNKNOWN = "acknowledged", "refused", "unknown"
+
+class Witnessed(Called, frozen=True, kw_only=True, tag=True):
+    """A call as the recorder noted it: from which life of the engine it came, and how it was answered."""
+
+    session: str
+    reply: str = ""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
-    """Base of everything that is logged; `order` is `time.monotonic_ns()`, one clock for all processes."""
+class Life(msgspec.Struct, frozen=True, kw_only=True):
+    """One life of the engine's process.
 
-    order: int
-
-
-class Answered(Entry, frozen=True, kw_only=True, tag=True):
-    """A request of the client and what came of it.
-
-    `asked` is when it was sent. `result` is acknowledged, refused (with the error's `code`) or unknown, where
-    no answer came. `actor` names the request and stands in the event it leads to; `subject` is the approval
-    or the step it is about.
+    `ready_s` counts from the start of the process until it took requests, `opened_s` from the opening of the
+    data folder; both are 0 where it died before. `killed_ms` is wall-clock time, 0 where it was not killed.
     """
 
     session: str
-    request: str
-    execution: str
-    asked: int
-    result: str
-    code: str = ""
-    tenant: str = ""
-    actor: str = ""
-    subject: str = ""
-    body: str = ""
+    ready_s: float = 0.0
+    opened_s: float = 0.0
+    killed_ms: int = 0
 
 
-class Called(Entry, frozen=True, kw_only=True, tag=True):
-    """One call that reached the recorder.
-
-    `order` is when it was sent. `applied` says that it took effect, `absorbed` that its key was known and the
-    stored answer was given. `reply` says how the recorder behaved.
-    """
-
-    tenant: str
-    execution: str
-    step: str
-    attempt: int
-    agent: str
-    action: str
-    effect: str
-    key: str
-    payload: str
-    applied: bool
-    absorbed: bool
-    session: str
-    reply: str
-
-
-class Killed(msgspec.Struct, frozen=True, kw_only=True):
-    """One life of the engine's process: how long it took to be ready, and when it was killed.
-
-    `ready_s` and `opened_s` count from the start of the process and from the opening of the data folder.
-    `at_ms` is wall-clock time, milliseconds since the epoch; 0 where it was not killed.
-    """
-
-    session: str
-    ready_s: float
-    opened_s: float
-    at_ms: int = 0
-
-
-_encode = msgspec.json.Encoder().encode
-
-
-def written(entry: Entry) -> bytes:
+def as_line(entry: Entry) -> bytes:
     """An entry as a line of a log."""
-    return _encode(entry) + b"\n"
+    return write_log([entry])
 
 
-def answers(folder: Path) -> Sequence[Answered]:
-    """The client's log."""
-    decoder = msgspec.json.Decoder(Answered)
-    return [decoder.decode(line) for line in (folder / CLIENT_LOG).read_bytes().splitlines()]
+def client_log(folder: Path) -> list[ClientEntry]:
+    """What the client noted, and what observers in the engine's process were told, in order."""
+    found = [entry for name in (CLIENT_LOG, TOLD_LOG) for entry in _entries(folder / name)]
+    return sorted(found, key=lambda entry: entry.order)
 
 
-def calls(folder: Path) -> Sequence[Called]:
-    """The recorder's log, in the order in which the calls were sent."""
-    decoder = msgspec.json.Decoder(Called)
-    found = [decoder.decode(line) for line in (folder / RECORDER_LOG).read_bytes().splitlines()]
-    return sorted(found, key=lambda call: call.order)
+def recorder_log(folder: Path) -> Sequence[Witnessed]:
+    """What the recorder noted, in the order in which the calls arrived."""
+    decoder = msgspec.json.Decoder(Witnessed)
+    lines = (folder / RECORDER_LOG).read_bytes().splitlines()
+    return sorted((decoder.decode(line) for line in lines), key=lambda call: call.order)
+
+
+def _entries(path: Path) -> list[ClientEntry]:
+    found = read_log(path.read_bytes()) if path.exists() else ()
+    return [entry for entry in found if not isinstance(entry, Called)]

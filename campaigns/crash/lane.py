@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from campaigns.crash.evidence import Killed
+from msgspec.structs import replace
 
-ROOT = Path(__file__).resolve().parents[2]
+from campaigns.crash.evidence import Life
+from campaigns.crash.processes import Process, Starter
+from dirigent.testing.invariants import ClientEntry, Ended, Opened
+
 READY_SECONDS_MAX = 60.0
 DRAIN_SECONDS_MAX = 60.0
+CLOSE_SECONDS_MAX = 30.0
+LOOK_SECONDS = 0.1
+COMPLAINT_CHARACTERS_MAX = 2_000
+
+ENGINE, CLIENT, RECORDER = "engine_process", "client_process", "recorder_process"
 
 
 class LaneFailed(Exception):
@@ -26,23 +31,36 @@ class LaneFailed(Exception):
 
 @dataclass(kw_only=True)
 class Faults:
-    """What is planted on purpose, for negative controls."""
+    """What is planted on purpose, for negative controls.
+
+    `well_behaved` is none: the recorder then answers everything at once and as it should.
+    """
 
     no_dedupe: bool = False
     hasty: bool = False
+    well_behaved: bool = False
 
 
 class Lane:
-    """Starts and kills the engine over one data folder; `lives` holds what became of every process."""
+    """Starts and kills the engine over one data folder.
 
-    def __init__(self, folder: Path, seed: str, faults: Faults) -> None:
+    `lives` holds what became of every process of the engine, `sessions` the same for the checker; `ended`
+    counts the executions that the client has seen to their end. `left_alone_ms` and `quiet_ms` say, in
+    wall-clock time, since when nothing was killed any more and when everything had come to its end.
+    """
+
+    def __init__(self, folder: Path, seed: str, starter: Starter, faults: Faults) -> None:
         self.folder = folder
         self.seed = seed
-        self.lives: list[Killed] = []
+        self.lives: list[Life] = []
+        self.sessions: list[ClientEntry] = []
         self.ended = 0
+        self.left_alone_ms = 0
+        self.quiet_ms = 0
+        self._starter = starter
         self._faults = faults
-        self._engine: asyncio.subprocess.Process | None = None
-        self._client: asyncio.subprocess.Process | None = None
+        self._engine: Process | None = None
+        self._client: Process | None = None
 
     @property
     def data(self) -> Path:
@@ -50,136 +68,148 @@ class Lane:
         return self.folder / "data"
 
     @property
-    def kills(self) -> list[Killed]:
+    def kills(self) -> list[Life]:
         """The lives that ended by a kill."""
-        return [life for life in self.lives if life.at_ms]
+        return [life for life in self.lives if life.killed_ms]
 
     @asynccontextmanager
     async def running(self, *, at_once: int) -> AsyncIterator[None]:
         """Recorder and client beside the engine, for as long as the block lasts."""
         self.folder.mkdir(parents=True)
         seeded = (str(self.folder), "recorder.sock", self.seed)
-        recorder = await _start(
-            "recorder_process",
-            *seeded,
-            *(["--no-dedupe"] if self._faults.no_dedupe else []),
-            folder=self.folder,
-        )
+        flags = {"--no-dedupe": self._faults.no_dedupe, "--well-behaved": self._faults.well_behaved}
+        recorder = await self._start(RECORDER, *seeded, *(name for name, on in flags.items() if on))
         try:
-            await _line(recorder, READY_SECONDS_MAX)
+            await _line(recorder)
             arguments = (str(self.folder), "engine.sock", "recorder.sock", self.seed)
-            self._client = await _start(
-                "client_process", *arguments, "--at-once", str(at_once), folder=self.folder
-            )
+            self._client = await self._start(CLIENT, *arguments, "--at-once", str(at_once))
             counting = asyncio.ensure_future(self._count(self._client))
             try:
                 yield
             finally:
                 counting.cancel()
-                await _end(self._client)
         finally:
-            await self._end_engine()
-            await _end(recorder)
+            for process in (self._client, self._engine, recorder):
+                if process is not None:
+                    process.kill()
+                    await process.wait()
 
-    async def begin(self, *, die: Sequence[str] = ()) -> None:
-        """Start the engine and wait until it is ready, or has died on the way as it was told to."""
+    async def begin(self, *, die: Sequence[str] = ()) -> bool:
+        """Start the engine and wait until it is ready; False where it died on the way, as it was told to."""
         session = f"life-{len(self.lives) + 1}"
         armed = [part for point in die for part in ("--die", point)]
         faulty = ["--hasty"] if self._faults.hasty else []
         arguments = ("data", "engine.sock", "recorder.sock", session, "--started", str(time.monotonic()))
-        self._engine = await _start("engine_process", *arguments, *armed, *faulty, folder=self.folder)
-        said = await _line(self._engine, READY_SECONDS_MAX)
-        ready, opened = map(float, said.split()[1:3]) if said else (0.0, 0.0)
-        self.lives.append(Killed(session=session, ready_s=ready, opened_s=opened))
+        self._engine = await self._start(ENGINE, *arguments, *armed, *faulty)
+        said = await _line(self._engine)
+        ready, opened = map(float, said.split()[1:]) if said else (0.0, 0.0)
+        self.lives.append(Life(session=session, ready_s=ready, opened_s=opened))
+        self.sessions.append(Opened(order=time.monotonic_ns(), session=session))
         if not said and not armed:
-            await self._died()
+            raise self._died()
+        return bool(said)
 
     async def kill(self) -> None:
         """SIGKILL, as it comes: nothing in the process is told."""
         assert self._engine is not None, "the engine has been started"
-        if self._engine.returncode is not None:
-            await self._died()
-        self._engine.send_signal(signal.SIGKILL)
-        await self._buried()
+        self._check_alive()
+        self._engine.kill()
+        await self._bury()
 
     async def died_by_itself(self, seconds: float) -> bool:
         """Wait for the point at which the engine was told to die; False where it was not reached in time."""
         assert self._engine is not None, "the engine has been started"
         try:
-            await asyncio.wait_for(self._engine.wait(), seconds)
+            status = await asyncio.wait_for(self._engine.wait(), seconds)
         except TimeoutError:
             return False
-        if self._engine.returncode != -signal.SIGKILL:
-            await self._died()
-        await self._buried()
+        if status != -signal.SIGKILL:
+            raise self._died()
+        await self._bury()
         return True
 
-    async def finish(self) -> None:
-        """Let the client see everything to its end, with the engine left alone."""
+    async def finish(self, executions: int = 0) -> None:
+        """Leave the engine alone until so many executions have ended and the client has seen to the rest."""
         assert self._client is not None, "the client has been started"
-        assert self._client.stdin is not None, "the client listens to its input"
-        self._client.stdin.close()
-        try:
-            status = await asyncio.wait_for(self._client.wait(), DRAIN_SECONDS_MAX)
-        except TimeoutError:
-            raise LaneFailed(
-                f"L2 executions had not ended {DRAIN_SECONDS_MAX:.0f} s after the last kill"
-            ) from None
+        self.left_alone_ms = _now_ms()
+        await self._reach(executions)
+        self._client.let_go()
+        status = await _ended(self._client, DRAIN_SECONDS_MAX, "L2 not all executions have ended")
         if status:
-            raise LaneFailed(f"the client gave up: {self._errors('client_process')}")
+            raise self._gave_up()
+        self.quiet_ms = _now_ms()
+        await self._close()
 
-    async def _buried(self) -> None:
+    async def _reach(self, executions: int) -> None:
+        before, since = self.ended, time.monotonic()
+        while self.ended < executions:
+            self._check_alive()
+            await asyncio.sleep(LOOK_SECONDS)
+            if self.ended > before:
+                before, since = self.ended, time.monotonic()
+            elif time.monotonic() - since > DRAIN_SECONDS_MAX:
+                raise LaneFailed(f"L2 no execution has ended for {DRAIN_SECONDS_MAX:.0f} s")
+
+    async def _close(self) -> None:
+        """Let the engine come to its end in an orderly way."""
         assert self._engine is not None, "the engine has been started"
-        self.lives[-1] = Killed(
-            session=self.lives[-1].session,
-            ready_s=self.lives[-1].ready_s,
-            opened_s=self.lives[-1].opened_s,
-            at_ms=int(time.time() * 1000),
-        )
+        began = time.monotonic()
+        self._engine.let_go()
+        if await _ended(self._engine, CLOSE_SECONDS_MAX, "L10 the engine has not closed"):
+            raise self._died()
+        took_ms = int((time.monotonic() - began) * 1000)
+        self._note_end("closed", took_ms)
+
+    async def _bury(self) -> None:
+        assert self._engine is not None, "the engine has been started"
+        self.lives[-1] = replace(self.lives[-1], killed_ms=_now_ms())
         await self._engine.wait()
+        self._note_end("crashed")
+        self._check_alive()
+
+    def _note_end(self, how: str, took_ms: int = 0) -> None:
+        session = self.lives[-1].session
+        ended = Ended(order=time.monotonic_ns(), session=session, how=how, took_ms=took_ms)
+        self.sessions.append(ended)
         self._engine = None
+
+    def _check_alive(self) -> None:
+        if self._engine is not None and self._engine.returncode is not None:
+            raise self._died()
         if self._client is not None and self._client.returncode is not None:
-            raise LaneFailed(f"the client gave up: {self._errors('client_process')}")
+            raise self._gave_up()
 
-    async def _died(self) -> None:
-        raise LaneFailed(f"the engine ended by itself: {self._errors('engine_process')}")
+    def _died(self) -> LaneFailed:
+        return LaneFailed(f"the engine ended by itself: {self._complaint(ENGINE)}")
 
-    async def _end_engine(self) -> None:
-        if self._engine is not None:
-            await _end(self._engine)
+    def _gave_up(self) -> LaneFailed:
+        return LaneFailed(f"the client gave up: {self._complaint(CLIENT)}")
 
-    async def _count(self, client: asyncio.subprocess.Process) -> None:
-        assert client.stdout is not None, "the client tells how many have ended"
-        async for line in client.stdout:
-            self.ended = int(line)
+    def _complaint(self, module: str) -> str:
+        text = (self.folder / f"{module}.err").read_text(encoding="utf-8")
+        return text[-COMPLAINT_CHARACTERS_MAX:]
 
-    def _errors(self, module: str) -> str:
-        return (self.folder / f"{module}.err").read_text(encoding="utf-8")[-2000:]
+    async def _start(self, module: str, *arguments: str) -> Process:
+        return await self._starter.start(module, *arguments, folder=self.folder)
 
-
-async def _start(module: str, *arguments: str, folder: Path) -> asyncio.subprocess.Process:
-    with (folder / f"{module}.err").open("ab") as errors:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", f"campaigns.crash.{module}"),
-            *arguments,
-            cwd=folder,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=errors,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
-        )
+    async def _count(self, client: Process) -> None:
+        while text := await client.line():
+            self.ended = int(text)
 
 
-async def _line(process: asyncio.subprocess.Process, seconds: float) -> str:
-    assert process.stdout is not None, "its output is a pipe"
+async def _line(process: Process) -> str:
     try:
-        return (await asyncio.wait_for(process.stdout.readline(), seconds)).decode()
+        return await asyncio.wait_for(process.line(), READY_SECONDS_MAX)
     except TimeoutError:
-        raise LaneFailed(f"a process was not ready after {seconds:.0f} s") from None
+        raise LaneFailed(f"a process was not ready after {READY_SECONDS_MAX:.0f} s") from None
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    await process.wait()
+async def _ended(process: Process, seconds: float, otherwise: str) -> int:
+    try:
+        return await asyncio.wait_for(process.wait(), seconds)
+    except TimeoutError:
+        raise LaneFailed(f"{otherwise} after {seconds:.0f} s") from None
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import traceback
 from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,7 @@ import msgspec
 
 LINE_BYTES_MAX = 4 * 1024 * 1024
 RECONNECT_SECONDS = 0.02
+BROKEN = "broken"
 
 Message = dict[str, Any]
 Answer = Callable[[Message], Awaitable[Message]]
@@ -45,7 +47,10 @@ async def serve(path: Path, answer: Answer) -> asyncio.Server:
     under_way: set[asyncio.Task[None]] = set()
 
     async def reply(request: Message, writer: asyncio.StreamWriter) -> None:
-        answered = await answer(request)
+        try:
+            answered = await answer(request)
+        except Exception as error:
+            answered = {"error": BROKEN, "message": "".join(traceback.format_exception(error))}
         with contextlib.suppress(ConnectionError):
             writer.write(line({**answered, "n": request["n"]}))
 

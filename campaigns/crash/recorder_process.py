@@ -13,13 +13,14 @@ import asyncio
 import contextlib
 import os
 import random
+import time
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from campaigns.crash.evidence import RECORDER_LOG, Called, written
+from campaigns.crash.evidence import RECORDER_LOG, Witnessed
 from campaigns.crash.lines import LINE_BYTES_MAX, Message, line, read
 
 SERVICE_MS = (2, 25)
@@ -69,7 +70,7 @@ class Recorder:
             return self._happened.get(place)
 
     async def _act(self, request: Message, writer: asyncio.StreamWriter) -> None:
-        call = msgspec.convert(request["call"], Called)
+        call = msgspec.convert(request["call"] | {"order": time.monotonic_ns()}, Witnessed)
         self._seen[call.key] += 1
         chance = random.Random(f"{self._seed}/{call.key}/{self._seen[call.key]}")
         (reply,) = chance.choices(list(self._replies), weights=list(self._replies.values()))
@@ -82,16 +83,14 @@ class Recorder:
             answer = line({"result": result})
             writer.write(answer * 2 if reply == "duplicate_reply" else answer)
 
-    def _apply(self, call: Called, place: str, reply: str) -> str:
+    def _apply(self, call: Witnessed, place: str, reply: str) -> str:
         known = self._results.get(call.key) if self._dedupe and call.effect == "keyed" else None
         applied = known is None and reply != "fail_before_apply"
         result = known or f"{call.key[:8]}-{self._seen[call.key]}"
         if applied:
             self._results[call.key] = self._happened[place] = result
-        absorbed = known is not None
-        self._log.write(
-            written(msgspec.structs.replace(call, applied=applied, absorbed=absorbed, reply=reply))
-        )
+        noted = msgspec.structs.replace(call, applied=applied, absorbed=known is not None, reply=reply)
+        self._log.write(msgspec.json.encode(noted) + b"\n")
         return result
 
 

@@ -7,18 +7,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from campaigns.crash.outside import AGENT
+from campaigns.crash.outside import AGENT, COST, UNWELL
 
-EFFECT_SHARE = 0.35
+EFFECT_SHARE = 0.1
 EFFECTS = {"keyed": 60, "queryable": 20, "once": 20}
 RETRY = {"max_attempts": 8, "initial": "20ms", "max": "400ms"}
+
+SIGNAL = "go.on"
+FEW_BUDGET = 2.5 * COST
 
 Data = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One execution: its definition and what the client does to it meanwhile; times in seconds."""
+    """One execution: its definition and what the client does to it meanwhile; times in seconds.
+
+    `decides` says what becomes of approvals: approve, reject, or wait until they expire.
+    """
 
     execution: str
     tenant: str
@@ -27,7 +33,9 @@ class Plan:
     cancel_after: float | None = None
     pause_after: float | None = None
     pause_for: float = 0.0
-    rejects: bool = False
+    signal_after: float | None = None
+    decides: str = "approve"
+    budget: float | None = None
 
 
 def plan(seed: str, number: int) -> Plan:
@@ -44,7 +52,9 @@ def plan(seed: str, number: int) -> Plan:
         cancel_after=chance.uniform(0.0, 0.6) if shape == "cancel" else None,
         pause_after=chance.uniform(0.0, 0.4) if shape == "pause" else None,
         pause_for=chance.uniform(0.05, 0.4),
-        rejects=chance.random() < 0.15,
+        signal_after=chance.uniform(0.0, 0.5) if shape == "signal" else None,
+        decides=given.get("decides", "approve"),
+        budget=FEW_BUDGET if chance.random() < 0.1 else None,
     )
 
 
@@ -65,12 +75,17 @@ class Parts:
         """An action: pure, or by chance one with an effect."""
         return self.act("think", **more) if self.chance.random() > EFFECT_SHARE else self.effect(**more)
 
+    def thoughts(self, times: int) -> None:
+        """Actions without an effect, one after the other."""
+        for _ in range(times):
+            self.act("think")
+
     def effect(self, **more: Any) -> str:
         """An action with an effect of a class by chance."""
         (name,) = self.chance.choices(list(EFFECTS), weights=list(EFFECTS.values()))
         return self.act(name, **more)
 
-    def act(self, action: str, *, foreach: str = "", **more: Any) -> str:
+    def act(self, action: str, *, foreach: str = "", undone: bool = False, **more: Any) -> str:
         """An action; its effect can be told from all others by its place, `execution:step`."""
         place = "[${index}]" if foreach else ""
         name = self._name(action)
@@ -81,6 +96,9 @@ class Parts:
         }
         if action in ("keyed", "queryable", "once", "grave"):
             said["retry_policy"] = RETRY
+        if undone:
+            undo = {"what": f"${{run.id}}:compensate:{name}"}
+            said["compensate"] = {"agent_type": AGENT, "action": "keyed", "parameters": undo}
         if foreach:
             said |= {"foreach": foreach, "max_parallel": 3}
         return self.step("agent", name=name, **said, **more)
@@ -105,7 +123,7 @@ class Parts:
 
 
 def _sequence(parts: Parts) -> Data:
-    parts.act("think")
+    parts.thoughts(2)
     parts.effect()
     parts.any()
     parts.any()
@@ -113,6 +131,7 @@ def _sequence(parts: Parts) -> Data:
 
 
 def _parallel(parts: Parts) -> Data:
+    parts.thoughts(1)
     first = parts.act("think")
     parts.join(*(parts.any(after=(first,)) for _ in range(3)), parts.effect(after=(first,)))
     parts.any()
@@ -120,7 +139,7 @@ def _parallel(parts: Parts) -> Data:
 
 
 def _condition(parts: Parts) -> Data:
-    parts.act("think")
+    parts.thoughts(2)
     fork = parts.step("condition", conditions=["input.number % 2 == 0"])
     yes = parts.effect(on="true")
     no = parts.any(after=(fork,), on="false")
@@ -133,7 +152,7 @@ def _foreach(parts: Parts) -> Data:
     parts.act("think")
     parts.effect(foreach="${input.items}")
     parts.act("think", foreach="${input.items}")
-    parts.any()
+    parts.act("think", foreach="${input.items}")
     return {"items": list(range(parts.chance.randint(2, 4)))}
 
 
@@ -142,16 +161,18 @@ def _timer(parts: Parts) -> Data:
     parts.step("wait", duration=f"{parts.chance.randint(20, 300)}ms")
     parts.effect()
     parts.step("wait", duration=f"{parts.chance.randint(20, 100)}ms")
-    parts.any()
+    parts.thoughts(2)
     return {}
 
 
 def _approval(parts: Parts) -> Data:
-    parts.any()
-    parts.step("approval", parameters={"reason": "go on?"}, ends_as="rejected")
+    (decides,) = parts.chance.choices(("approve", "reject", "wait"), weights=(70, 15, 15))
+    parts.any(undone=True)
+    timeout = "300ms" if decides == "wait" else "1h"
+    parts.step("approval", parameters={"reason": "go on?"}, timeout=timeout, ends_as="rejected")
     parts.effect()
     parts.act("grave")
-    return {}
+    return {"decides": decides}
 
 
 def _child(parts: Parts) -> Data:
@@ -159,7 +180,7 @@ def _child(parts: Parts) -> Data:
     below.act("think")
     below.effect()
     below.any()
-    parts.any()
+    parts.thoughts(2)
     parts.step("subworkflow", workflow="${input.child}")
     parts.any()
     return {"child": {"workflow": {"name": "below", "type": "hybrid", **below.definition()}}}
@@ -168,18 +189,50 @@ def _child(parts: Parts) -> Data:
 def _cancel(parts: Parts) -> Data:
     parts.effect()
     parts.step("wait", duration=f"{parts.chance.randint(50, 300)}ms")
-    parts.effect()
+    parts.thoughts(3)
     parts.step("wait", duration=f"{parts.chance.randint(50, 300)}ms")
     parts.effect()
     return {}
 
 
 def _pause(parts: Parts) -> Data:
-    parts.any()
+    parts.thoughts(3)
     parts.effect(foreach="${input.items}")
     parts.step("wait", duration=f"{parts.chance.randint(20, 200)}ms")
     parts.effect()
     return {"items": list(range(3))}
+
+
+def _signal(parts: Parts) -> Data:
+    parts.any()
+    timeout = parts.chance.choice(("150ms", "5s"))
+    parts.step("wait_for_event", event=SIGNAL, timeout=timeout, on_error="continue")
+    parts.thoughts(2)
+    parts.effect()
+    return {}
+
+
+def _undo(parts: Parts) -> Data:
+    parts.thoughts(2)
+    parts.effect(undone=True)
+    parts.any(undone=True)
+    parts.act("break_down")
+    return {}
+
+
+def _unwell(parts: Parts) -> Data:
+    parts.any()
+    for _ in range(2):
+        parts.step(
+            "agent",
+            agent_type=UNWELL,
+            action="ask",
+            parameters={"what": "anything"},
+            retry_policy={"max_attempts": 3, "initial": "10ms"},
+            on_error="continue",
+        )
+    parts.effect()
+    return {}
 
 
 SHAPES: dict[str, Callable[[Parts], Data]] = {
@@ -192,4 +245,7 @@ SHAPES: dict[str, Callable[[Parts], Data]] = {
     "child": _child,
     "cancel": _cancel,
     "pause": _pause,
+    "signal": _signal,
+    "undo": _undo,
+    "unwell": _unwell,
 }

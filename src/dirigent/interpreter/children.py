@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dirigent.domain.event import CallEnded, CallStarted, ChildEnded, Failure
-from dirigent.interpreter import compensation
+from dirigent.interpreter import compensation, routing
 from dirigent.interpreter.state import Turn
-from dirigent.interpreter.steps import end_badly, map_output
 
 SUCCEEDED = frozenset({"completed", "partially_completed"})
 HANDED_ON = frozenset({"blocked", "rejected"})
@@ -20,10 +19,10 @@ def child_ended(turn: Turn, event: ChildEnded) -> None:
         compensation.ended(turn, event.step, output=event.output, error=error)
     elif event.status in SUCCEEDED:
         turn.state.degraded = turn.state.degraded or event.status == "partially_completed"
-        map_output(turn, event.step, event.output)
+        routing.succeed(turn, event.step, event.output)
     else:
         status = event.status if event.status in HANDED_ON else ""
-        end_badly(turn, event.step, _failure(event), status=status)
+        routing.fail(turn, event.step, _failure(event), status=status)
 
 
 def call_started(turn: Turn, event: CallStarted) -> None:
@@ -49,8 +48,5 @@ def _failure(event: ChildEnded) -> Failure:
 
 def _remember(turn: Turn, step: str, event: CallStarted | CallEnded) -> None:
     if event.call not in turn.state.calls:
-        state = turn.state.steps[step]
-        if state.calls is None:
-            state.calls = []
-        state.calls.append(event.call)
+        turn.state.steps[step].calls.append(event.call)
     turn.state.calls[event.call] = event

@@ -1,0 +1,117 @@
+"""What a lane's journal, client and recorder say together, by the invariants that every campaign has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from campaigns.crash.evidence import Life, Witnessed, client_log, recorder_log
+from campaigns.crash.lane import Lane
+from dirigent.domain.event import StepCompleted, StepFailed, StepOutcomeUnknown, StepSkipped, StepStarted
+from dirigent.ports import Recorded
+from dirigent.storage.sqlite.journal import SqliteJournal
+from dirigent.storage.sqlite.projections import SqliteProjections
+from dirigent.testing.invariants import ACKNOWLEDGED, Answered, Projected, Quiet, Report, check
+
+EVENTS_MAX = 10_000_000
+OUTCOMES = (StepCompleted, StepFailed, StepOutcomeUnknown, StepSkipped)
+
+
+class Judgement(msgspec.Struct, kw_only=True):
+    """What was found in one lane, and the figures that tell whether it proves anything.
+
+    `absorbed` counts calls that the recorder knew by their key, `absorbed_over_kills` those of them that came
+    from another life of the engine than the call before; `kills_in_flight` the kills at which an effect was
+    announced and had no outcome yet; `announced` the steps with an effect among all `steps` that ran.
+    """
+
+    report: Report
+    failures: list[str] = []
+    acknowledged: int = 0
+    executions: int = 0
+    effects: int = 0
+    absorbed: int = 0
+    absorbed_over_kills: int = 0
+    kills: int = 0
+    kills_in_flight: int = 0
+    announced: int = 0
+    steps: int = 0
+
+
+async def judge(lane: Lane, failure: str = "") -> Judgement:
+    """Lay everything side by side after the lane has come to its end.
+
+    Where a `failure` broke it off, nobody can say what would have become of what was under way.
+    """
+    calls = recorder_log(lane.folder)
+    client = sorted([*client_log(lane.folder), *lane.sessions], key=lambda entry: entry.order)
+    journal = SqliteJournal.open(lane.data)
+    try:
+        events = journal.tail(0, EVENTS_MAX)
+        report = check(
+            events,
+            client,
+            calls,
+            verification=journal.verify(),
+            projected=_projected(lane.data),
+            quiet=None if failure else Quiet(at=lane.quiet_ms, faults_ended_at=lane.left_alone_ms),
+            unhandled=_unhandled(lane.folder),
+        )
+    finally:
+        await journal.close()
+    answers = [entry for entry in client if isinstance(entry, Answered) and entry.result == ACKNOWLEDGED]
+    ran = [recorded.event for recorded in events if isinstance(recorded.event, StepStarted)]
+    return Judgement(
+        report=report,
+        failures=[failure] if failure else [],
+        acknowledged=len(answers),
+        executions=len({answer.execution for answer in answers if answer.request == "start"}),
+        effects=sum(call.applied for call in calls),
+        absorbed=sum(call.absorbed for call in calls),
+        absorbed_over_kills=_absorbed_over_kills(calls),
+        kills=len(lane.kills),
+        kills_in_flight=_kills_in_flight(lane.kills, events),
+        announced=sum(bool(event.key) for event in ran),
+        steps=len(ran),
+    )
+
+
+def _projected(folder: Path) -> Projected:
+    with closing(SqliteProjections(folder)) as projections:
+        return Projected(
+            executions=projections.executions(limit=EVENTS_MAX), approvals=projections.approvals(state=None)
+        )
+
+
+def _unhandled(folder: Path) -> list[str]:
+    """What the engine's processes wrote where nobody listens."""
+    lines = (folder / "engine_process.err").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if "never retrieved" in line or "Exception in callback" in line]
+
+
+def _absorbed_over_kills(calls: Sequence[Witnessed]) -> int:
+    last: dict[str, str] = {}
+    found: Counter[bool] = Counter()
+    for call in calls:
+        found[call.absorbed and last[call.key] != call.session] += 1
+        last[call.key] = call.session
+    return found[True]
+
+
+def _kills_in_flight(kills: Sequence[Life], events: Sequence[Recorded]) -> int:
+    """How many kills hit an effect between its durable intent and its outcome."""
+    begun: dict[tuple[str, str], int] = {}
+    spans: list[tuple[int, int]] = []
+    for recorded in events:
+        event = recorded.event
+        if isinstance(event, StepStarted) and event.key:
+            begun.setdefault((recorded.stream, event.step), event.at)
+        elif isinstance(event, OUTCOMES):
+            since = begun.pop((recorded.stream, event.step), None)
+            if since is not None:
+                spans.append((since, event.at))
+    return sum(any(since <= kill.killed_ms < until for since, until in spans) for kill in kills)
