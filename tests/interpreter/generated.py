@@ -68,9 +68,9 @@ class Trace:
     said: list[list[str]]
 
 
-def _common(number: int, kind: str) -> dict[str, st.SearchStrategy[Any]]:
+def _common(name: str, kind: str) -> dict[str, st.SearchStrategy[Any]]:
     return {
-        "id": st.just(f"s{number}"),
+        "id": st.just(name),
         "type": st.just(kind),
         "when": GUARDS,
         "on_error": st.sampled_from(["fail", "fail", "continue"]),
@@ -78,21 +78,39 @@ def _common(number: int, kind: str) -> dict[str, st.SearchStrategy[Any]]:
     }
 
 
-def _step(number: int) -> st.SearchStrategy[dict[str, Any]]:
+FALLBACKS = st.sampled_from(
+    [
+        None,
+        None,
+        "continue",
+        {"value": {"n": "${input.n}", "why": "${error.code}"}},
+        {"value": "${input.missing}"},
+        {"agent_type": "other", "action": "work", "parameters": {"n": "${input.n}"}},
+    ]
+)
+OUTPUTS = st.sampled_from([None, None, None, {"n": "${result.n}", "all": "${result}"}, "${input.n}"])
+DEPTH_MAX = 2
+
+
+def _kinds() -> list[tuple[str, dict[str, st.SearchStrategy[Any]]]]:
     parameters = st.sampled_from(PARAMETERS)
-    agent = {"agent_type": st.just("worker"), "action": st.just("work"), "parameters": parameters}
-    agent["compensate"] = UNDO
+    agent = {
+        "agent_type": st.just("worker"),
+        "action": st.just("work"),
+        "parameters": parameters,
+        "retry_policy": ATTEMPTS,
+        "fallback": FALLBACKS,
+        "output": OUTPUTS,
+        "compensate": UNDO,
+    }
     conditions = st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=2)
-    bound = st.integers(1, 3)
-    kinds: list[tuple[str, dict[str, st.SearchStrategy[Any]]]] = [
-        ("agent", {**agent, "retry_policy": ATTEMPTS}),
-        (
-            "agent",
-            {**agent, "retry_policy": ATTEMPTS, "foreach": st.sampled_from(LISTS), "max_parallel": bound},
-        ),
+    each = {"foreach": st.sampled_from(LISTS), "max_parallel": st.integers(1, 3)}
+    return [
+        ("agent", agent),
+        ("agent", agent | each),
         ("condition", {"conditions": conditions}),
         ("validation", {"conditions": conditions, "parameters": st.just({"required_fields": ["n"]})}),
-        ("transform", {"parameters": parameters}),
+        ("transform", {"parameters": parameters, "fallback": FALLBACKS}),
         (
             "approval",
             {
@@ -100,9 +118,11 @@ def _step(number: int) -> st.SearchStrategy[dict[str, Any]]:
                 "required": st.sampled_from([None, 2]),
                 "reject_after": st.sampled_from([None, 2]),
                 "on_expiry": st.sampled_from([None, "approve", "reject"]),
+                "fallback": FALLBACKS,
             },
         ),
         ("wait", {"duration": st.sampled_from(["1s", "1h"])}),
+        ("wait", {"until": st.sampled_from(["input.n", "1700000100000", '"2023-11-15T12:00:00Z"'])}),
         (
             "wait_for_event",
             {
@@ -113,27 +133,87 @@ def _step(number: int) -> st.SearchStrategy[dict[str, Any]]:
         ),
         (
             "subworkflow",
-            {"workflow": st.sampled_from(["other", "${input.plan}", "${input.n}"]), "compensate": UNDO},
+            {
+                "workflow": st.sampled_from(["other", "${input.plan}", "${input.n}"]),
+                "timeout": st.sampled_from([None, "1m"]),
+                "fallback": FALLBACKS,
+                "output": OUTPUTS,
+                "compensate": UNDO,
+            },
         ),
     ]
-    return st.one_of([st.fixed_dictionaries(_common(number, kind) | keys) for kind, keys in kinds])
+
+
+_STEPS = [*_kinds()]
+_BLOCKS: list[tuple[str, dict[str, st.SearchStrategy[Any]]]] = [
+    ("parallel", {}),
+    (
+        "loop",
+        {
+            "while": st.sampled_from([None, "index < 2", "index < 1 || previous != null", "input.missing"]),
+            "until": st.sampled_from([None, "index > 1", "n > 2"]),
+            "max_iterations": st.integers(1, 3),
+        },
+    ),
+    ("foreach", {"foreach": st.sampled_from(LISTS), "max_parallel": st.integers(1, 3)}),
+]
+_OF_BLOCKS = {"timeout": st.sampled_from([None, "1m"]), "fallback": FALLBACKS, "output": OUTPUTS}
 
 
 @st.composite
-def definitions(draw: st.DrawFn) -> Definition:
-    """A workflow without circles: every kind of step, guards, conditions, retries and loops."""
-    steps = [draw(_step(number)) for number in range(draw(st.integers(2, 7)))]
+def _step(draw: st.DrawFn, name: str, depth: int) -> dict[str, Any]:
+    if depth < DEPTH_MAX and draw(st.integers(0, 3)) == 0:
+        kind, keys = draw(st.sampled_from(_BLOCKS))
+        inside = {"steps": 0, "connections": 0} | draw(_body(f"{name}x", depth + 1, at_most=3))
+        return {**draw(st.fixed_dictionaries(_common(name, kind) | keys | _OF_BLOCKS)), **inside}
+    kind, keys = draw(st.sampled_from(_STEPS))
+    return draw(st.fixed_dictionaries(_common(name, kind) | keys))
+
+
+@st.composite
+def _body(draw: st.DrawFn, prefix: str, depth: int, *, at_most: int) -> dict[str, Any]:
+    """Steps and the connections between them; none of them run in a circle."""
+    count = draw(st.integers(1 if depth else 2, at_most))
+    steps = [draw(_step(f"{prefix}{number}", depth)) for number in range(count)]
     connections = [
         draw(_connection(steps[source], steps[target]))
         for target in range(1, len(steps))
         for source in draw(st.sets(st.integers(0, target - 1), max_size=3))
     ]
+    if connections:
+        _add_switch(draw, steps, connections)
+        _add_joins(draw, steps, connections)
+    return {"steps": steps, "connections": connections}
+
+
+def _add_switch(draw: st.DrawFn, steps: list[dict[str, Any]], connections: list[dict[str, Any]]) -> None:
+    """Let a step before all others choose between some that it is not connected with."""
+    targets = [step["id"] for step in steps if draw(st.integers(0, 2)) == 0]
+    if not targets:
+        return
+    cases = [{"when": draw(st.sampled_from(CONDITIONS)), "to": target} for target in targets[1:] or targets]
+    switch = {"id": f"{steps[0]['id']}_way", "type": "switch", "cases": cases}
+    steps.append(switch | ({"default": targets[0]} if draw(st.booleans()) else {}))
+
+
+def _add_joins(draw: st.DrawFn, steps: list[dict[str, Any]], connections: list[dict[str, Any]]) -> None:
+    for step in steps:
+        ways = [way for way in connections if way["to"] == step["id"]]
+        if len(ways) > 1 and draw(st.booleans()):
+            step["join"] = draw(st.sampled_from(["any", 2, len(ways), {"n": 1}]))
+            step["cancel_rest"] = draw(st.booleans())
+
+
+@st.composite
+def definitions(draw: st.DrawFn) -> Definition:
+    """A workflow without circles: every kind of step, guards, ways, joins, retries, blocks in blocks."""
     root = {
         "name": "generated",
         "type": draw(st.sampled_from(["sequential", "parallel", "hybrid"])),
         "output": draw(st.sampled_from([{}, {"n": "${n}", "all": "${steps}"}])),
+        "timeout": draw(st.sampled_from([None, None, "1h"])),
     }
-    return definition_from({**root, "steps": steps, "connections": connections})
+    return definition_from({**root, **draw(_body("s", 0, at_most=7))})
 
 
 def _connection(source: dict[str, Any], target: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -147,10 +227,16 @@ def _connection(source: dict[str, Any], target: dict[str, Any]) -> st.SearchStra
 def run(definition: Definition, seed: int, fork: Fork | None = None) -> Trace:
     """One run to its end, in an order and with outcomes that hang on the seed alone."""
     chance = random.Random(seed)
-    harness = Harness(
-        definition, lambda command: _answer(chance, command), pick=chance.choice, fork=fork, **INPUT
-    )
-    for _ in range(500):
+
+    def pick(names: list[str]) -> str:
+        """Which action ends next; others are let through meanwhile."""
+        for name in names:
+            if chance.random() < 0.2 and not harness.machine.state.steps[name].started:
+                harness.begin(name, chance.choice(["pure", "keyed", "at_most_once"]))
+        return chance.choice(names)
+
+    harness = Harness(definition, lambda command: _answer(chance, command), pick=pick, fork=fork, **INPUT)
+    for _ in range(1000):
         if harness.run().machine.state.ended:
             break
         _be_the_world(harness, chance)
@@ -203,11 +289,21 @@ def _answer(chance: random.Random, command: InvokeAction) -> Any:
 def _be_the_world(harness: Harness, chance: random.Random) -> None:
     """Do one thing that a run may wait for: decide, resolve, end a child, let time pass, or cancel."""
     state = harness.machine.state
-    if chance.random() < 0.02:
-        harness.cancel()
+    if state.paused:
+        harness.resume()
         return
+    if chance.random() < 0.04:
+        chance.choice([harness.cancel, harness.pause, harness.pause])()
+        return
+    bounds = [timer for timer in harness.timers if timer.startswith(("timeout:", "execution"))]
+    if bounds and chance.random() < 0.1:
+        harness.fire(chance.choice(bounds))
+        return
+    around = {*state.regions, *state.fans, *state.loops}
     running = [
-        name for name, step in state.steps.items() if step.status in ("running", "waiting", "outcome_unknown")
+        name
+        for name, step in state.steps.items()
+        if step.status in ("running", "waiting", "outcome_unknown") and name not in around
     ]
     name = chance.choice(running)
     if state.steps[name].status == "outcome_unknown":

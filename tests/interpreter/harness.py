@@ -9,6 +9,7 @@ from typing import Any
 
 from dirigent.domain.command import (
     BreakOff,
+    CancelChild,
     Command,
     InvokeAction,
     RecordEvent,
@@ -44,7 +45,7 @@ from dirigent.interpreter.machine import Machine
 
 START = 1_700_000_000_000
 APPROVAL_MS = 3_600_000
-PATIENT = ("approval:", "signal:")
+PATIENT = ("approval:", "signal:", "timeout:", "execution")
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class Harness:
         self.log: list[list[Command]] = []
         self.actions: dict[str, InvokeAction] = {}
         self.invoked: list[InvokeAction] = []
+        self.cancelled: list[str] = []
         self.timers: dict[str, int] = {}
         self.approvals: dict[str, ApprovalRequested] = {}
         self.children: dict[str, StartChild] = {}
@@ -146,6 +148,8 @@ class Harness:
             for command in commands:
                 if isinstance(command, RecordEvent):
                     queue.append(command.event)
+                elif isinstance(command, CancelChild):
+                    queue.append(self._cancelled(command))
                 else:
                     self._obey(command)
         self._forget_what_is_answered()
@@ -161,18 +165,24 @@ class Harness:
             else:
                 return self
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, effect: str = "") -> None:
         """Let the action of a step through, without ending it."""
         command = self.actions[name]
         self.apply(
             StepStarted(
-                at=self.now, step=name, attempt=command.attempt, agent=command.agent, action=command.action
+                at=self.now,
+                step=name,
+                attempt=command.attempt,
+                agent=command.agent,
+                action=command.action,
+                effect=effect,
             )
         )
 
     def finish(self, name: str) -> None:
         """End the action of a step that is under way, as `act` says."""
-        self.begin(name)
+        if not self.machine.state.steps[name].started:
+            self.begin(name)
         command = self.actions.pop(name)
         attempt, at = command.attempt, self.now
         answer = self._act(command)
@@ -272,6 +282,10 @@ class Harness:
         """The attempts of a step's action, as they were asked for."""
         return [command.attempt for command in self.invoked if command.step == name]
 
+    def _cancelled(self, command: CancelChild) -> Event:
+        self.cancelled.append(command.step)
+        return ChildEnded(at=self.now, step=command.step, child=command.child, status="cancelled")
+
     def _obey(self, command: Command) -> None:
         if isinstance(command, InvokeAction):
             self.actions[command.step] = command
@@ -279,6 +293,7 @@ class Harness:
             self.peak = max(self.peak, len(self.actions))
         elif isinstance(command, BreakOff):
             self.actions.pop(command.step, None)
+            self.cancelled.append(command.step)
         elif isinstance(command, StartTimer):
             self.timers[command.timer] = command.due
         elif isinstance(command, StartChild):

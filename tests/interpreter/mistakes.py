@@ -23,7 +23,7 @@ AGENT = ("type: agent", "agent_type: notifier", "action: send_notification")
 CRON = 'write it as in "0 9 * * 1-5"'
 TWO = "name: x\nsteps:\n  - {id: a, type: transform}\n  - {id: bee, type: transform}\nconnections:\n"
 
-MISTAKES = {
+MISTAKES: dict[str, tuple[str, str, int, int, str]] = {
     "tab": ("name: x\nsteps:\n\t- id: a\n", "WF001", 3, 1, "use spaces, not tabs"),
     "bad indent": ("name: x\n bad: y\n", "WF001", 2, 5, COLON),
     "outdent": ("a:\n    b: 1\n  c: 2\n", "WF001", 3, 3, INDENT),

@@ -53,8 +53,8 @@ def test_few_items(rows) -> None:
     assert (harness.status, len(harness.machine.state.outputs["a"]["results"])) == ("completed", len(rows))
 
 
-@pytest.mark.parametrize("rows", [5, "abc", {"a": 1}, None, list(range(10_001))])
-def test_what_is_not_a_list_of_at_most_ten_thousand_fails(rows) -> None:
+@pytest.mark.parametrize("rows", [5, "abc", {"a": 1}, None, list(range(50_001))])
+def test_what_is_not_a_list_of_at_most_fifty_thousand_fails(rows) -> None:
     """The step fails and begins nothing."""
     harness = Harness(flow(each()), rows=rows).run()
     assert (harness.status, harness.invoked) == ("failed", [])

@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 
 from dirigent.domain.errors import InvalidDefinition
 from dirigent.domain.trigger import EventTrigger, ScheduleTrigger
-from dirigent.domain.workflow import Definition, FlowType, Kind, Retry
+from dirigent.domain.workflow import Definition, Fallback, FlowType, Kind, Retry
 from dirigent.interpreter.graph import build_graph
 from dirigent.interpreter.loading import definition_from, definition_to_dict, load_definition
 from dirigent.interpreter.problems import CODES, Problem, explain
 from dirigent.interpreter.written import WrittenStep, WrittenWorkflow
-from tests.interpreter.mistakes import MISTAKES, one_step
+from tests.interpreter.flow_mistakes import FLOW_MISTAKES
+from tests.interpreter.mistakes import MISTAKES as PLAIN_MISTAKES
+from tests.interpreter.mistakes import one_step
 
+MISTAKES = PLAIN_MISTAKES | FLOW_MISTAKES
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 PRINTED = (FIXTURES / "002-01-content-creation-workflow.yaml").read_text(encoding="utf-8")
 TYPES = (FIXTURES / "002-16-workflow-types.yaml").read_text(encoding="utf-8")
@@ -127,6 +130,50 @@ def test_every_key_survives_the_way_to_data_and_back() -> None:
     )
     assert (definition.connections[1].condition, definition.type) == ("x", FlowType.EVENT_DRIVEN)
     assert definition_from(json.loads(json.dumps(definition_to_dict(definition)))) == definition
+    build_graph(definition)
+
+
+def test_every_key_of_the_flow_survives_the_way_to_data_and_back() -> None:
+    """Branches, joins, blocks and what stands in for a result."""
+    worker = {"type": "agent", "agent": "notifier", "action": "send_notification"}
+    other = {"agent_type": "inventory", "action": "check_stock", "parameters": {"n": "${error.code}"}}
+    definition = definition_from(
+        data(
+            {"id": "way", "type": "switch", "on": "${input.v}", "default": "b",
+             "cases": [{"value": None, "to": "a"}, {"value": {"x": [1]}, "to": "b"}]},
+            {"id": "ask", "type": "switch", "cases": [{"when": "${ n > 1 }", "to": "c"}], "default": "d"},
+            {"id": "a", "fallback": other, "output": {"id": "${result.id}"}, **worker},
+            {"id": "b", "fallback": {"value": {"n": "${input.n}"}}, "on_error": {"fallback": "d"}, **worker},
+            {"id": "c", "fallback": "continue", "output": "${result}", **worker},
+            {"id": "d", "type": "wait", "until": "input.at", "join": "any", "cancel_rest": True},
+            {"id": "e", "type": "delay", "duration": "1h", "join": {"n": 2}},
+            {"id": "p", "type": "parallel", "timeout": "5m", "branches": [[{"id": "p1", "type": "transform"}],
+             [{"id": "p2", "type": "transform"}, {"id": "p3", "type": "transform"}]]},
+            {"id": "l", "type": "loop", "while": "n < 3", "until": "n > 3", "max_iterations": 7, "steps": [
+                {"id": "l1", "type": "transform"},
+                {"id": "f", "type": "foreach", "foreach": "input.rows", "max_parallel": 2,
+                 "output": {"n": "${item}"},
+                 "steps": [{"id": "f1", "type": "transform"}, {"id": "f2", "type": "transform"}],
+                 "connections": [{"from": "f1", "to": "f2", "condition": "item.x"}]},
+            ]},
+            connections=[{"from": "a", "to": "d"}, {"from": "a", "to": "e"}, {"from": "c", "to": "e"}],
+            timeout="3h",
+        )
+    )  # fmt: skip
+    steps = {step.id: step for step in definition.every_step()}
+    assert list(steps)[-4:] == ["l1", "f", "f1", "f2"]
+    assert (steps["d"].join, steps["e"].join, steps["e"].kind) == (1, 2, Kind.WAIT)
+    assert (steps["c"].fallback, steps["b"].fallback_step) == (Fallback(), "d")
+    assert [len(branch) for branch in steps["p"].branches] == [1, 2]
+    assert definition.timeout_ms == 3 * 3_600_000
+    written = definition_to_dict(definition)
+    for again in (
+        definition_from(written),
+        load_definition(yaml.dump(written)),
+        load_definition(json.dumps(written)),
+    ):
+        assert again == definition
+        assert again.content_hash == definition.content_hash
     build_graph(definition)
 
 
@@ -383,9 +430,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-KEYS = st.sampled_from(
-    [*WrittenWorkflow.model_fields, *WrittenStep.model_fields, "from", "to", "on", "condition"]
-)
+WORDS = ["from", "to", "on", "condition", "while", "when", "value", "n"]
+KEYS = st.sampled_from([*WrittenWorkflow.model_fields, *WrittenStep.model_fields, *WORDS])
 SHAPES = st.dictionaries(
     KEYS, JSON | st.lists(st.dictionaries(KEYS, JSON, max_size=5), max_size=3), max_size=6
 )

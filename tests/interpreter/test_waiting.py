@@ -133,6 +133,50 @@ def test_a_wait_lasts_as_long_as_it_says() -> None:
     assert harness.machine.state.outputs["a"] == {"waited": True}
 
 
+MOMENT = START + 7_200_000  # 2023-11-15T00:13:20Z
+
+
+@pytest.mark.parametrize(
+    "until",
+    [
+        MOMENT,
+        float(MOMENT),
+        "2023-11-15T00:13:20Z",
+        "2023-11-15T01:13:20+01:00",
+        "2023-11-15t00:13:20.000z",
+        "2023-11-14 19:13:20-05:00",
+    ],
+)
+def test_a_wait_lasts_until_a_point_in_time(until) -> None:
+    """A text with its offset, or milliseconds since the epoch; `delay` is another name of the type."""
+    harness = Harness(flow(step("a", "delay", until="input.at"), agent("b")), at=until)
+    assert harness.timers == {"wait:a": MOMENT}
+    harness.fire("wait:a")
+    assert harness.machine.state.outputs["a"] == {"waited": True}
+    assert list(harness.actions) == ["b"]
+
+
+@pytest.mark.parametrize(
+    "until", [START, START - 1, 0, -5, "1969-12-31T23:59:59Z", "2023-11-14T22:13:20.000Z"]
+)
+def test_what_is_past_is_not_waited_for(until) -> None:
+    """The step ends at once, and says so."""
+    harness = Harness(flow(step("a", "wait", until="input.at"), agent("b")), at=until)
+    assert (harness.timers, harness.machine.state.outputs["a"]) == ({}, {"waited": False})
+
+
+@pytest.mark.parametrize(
+    "until",
+    [None, True, "", "tomorrow", "2023-11-15", "2023-11-15T00:13:20", "2023-02-30T00:00:00Z", [1], 10**18],
+)
+def test_what_is_no_point_in_time_fails_the_step(until) -> None:
+    """Also a time without its offset, and one that is more than a year ahead."""
+    harness = Harness(flow(step("a", "wait", until="input.at"), agent("b")), at=until)
+    assert (harness.status, harness.timers) == ("failed", {})
+    assert harness.machine.state.failure is not None
+    assert harness.machine.state.failure.code == "expression_error"
+
+
 def test_a_timer_that_is_not_waited_for_wakes_nothing() -> None:
     """A driver may fire late or twice."""
     harness = Harness(flow(step("ask", "approval"), agent("b"))).run()

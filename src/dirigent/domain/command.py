@@ -59,6 +59,14 @@ class AwaitSignal(Command, frozen=True, kw_only=True, tag=True):
     event: str
 
 
+class CancelChild(Command, frozen=True, kw_only=True, tag=True):
+    """Cancel the execution that a step started, for nobody waits for it; `ChildEnded` answers."""
+
+    step: str
+    child: str
+    reason: str
+
+
 class StartChild(Command, frozen=True, kw_only=True, tag=True):
     """Start an execution for a step, or find it when it is there already.
 

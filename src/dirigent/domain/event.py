@@ -246,6 +246,35 @@ class StepTakenOver(Event, frozen=True, kw_only=True, tag=True):
     step: str
 
 
+class StepCancelled(Event, frozen=True, kw_only=True, tag=True):
+    """A step was stopped because nobody waits for it any more; it has changed nothing outside."""
+
+    step: str
+    reason: str
+
+
+class FallbackStarted(Event, frozen=True, kw_only=True, tag=True):
+    """Another action, or a value, takes the place of the result of a step whose last attempt failed."""
+
+    step: str
+    attempt: int
+
+
+class OutputMapped(Event, frozen=True, kw_only=True, tag=True):
+    """The output of a step was made from what its action gave."""
+
+    step: str
+    attempt: int
+    output: Any = None
+
+
+class IterationStarted(Event, frozen=True, kw_only=True, tag=True):
+    """The steps of a loop begin once more; `index` says how often they have run before."""
+
+    step: str
+    index: int
+
+
 class StepOutcomeUnknown(Event, frozen=True, kw_only=True, tag=True):
     """Nobody knows whether an effect happened; a person has to say. It is never repeated by itself."""
 
@@ -317,7 +346,10 @@ class ApprovalDecided(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TimerFired(Event, frozen=True, kw_only=True, tag=True):
-    """The time of a timer has come. `timer` is `retry:`, `wait:`, `approval:` or `signal:` and the step."""
+    """The time of a timer has come.
+
+    `timer` is `execution`, or `retry:`, `wait:`, `approval:`, `signal:` or `timeout:` and the step.
+    """
 
     timer: str
 
@@ -422,6 +454,10 @@ AnyEvent = (
     | StepFailed
     | StepSkipped
     | StepTakenOver
+    | StepCancelled
+    | FallbackStarted
+    | OutputMapped
+    | IterationStarted
     | StepOutcomeUnknown
     | StepOutcomeResolved
     | FanOutStarted

@@ -58,5 +58,9 @@ def fired_execution_id(tenant: str, trigger: str, cause: str) -> str:
 
 
 def defined_step(name: str) -> str:
-    """The id in the definition of a step as it runs: `refine[2].draft` is `draft`, `draft[3]` as well."""
-    return name.rpartition(".")[2].partition("[")[0]
+    """The id in the definition of a step as it runs: `refine[2].draft` is `draft`, `draft[3]` as well.
+
+    What undoes a step keeps its mark: `compensate:draft[3]` is `compensate:draft`.
+    """
+    mark, colon, rest = name.rpartition(":")
+    return mark + colon + rest.rpartition(".")[2].partition("[")[0]

@@ -14,8 +14,9 @@ from dirigent.domain.event import (
 )
 from dirigent.domain.workflow import Kind
 from dirigent.interpreter import fanout
-from dirigent.interpreter.beginning import record
-from dirigent.interpreter.state import Turn
+from dirigent.interpreter.recording import record
+from dirigent.interpreter.state import Ended, Turn
+from dirigent.interpreter.stopping import end_stopped
 
 ON_EXPIRY = {"fail": "expired", "reject": REJECT, "approve": APPROVE}
 
@@ -24,14 +25,16 @@ def approval_requested(turn: Turn, event: ApprovalRequested) -> None:
     """Park the step until the decision, or until the time for it has passed."""
     state = turn.state.steps[event.step]
     turn.answered(f"step:{event.step}")
+    if state.let_go:
+        end_stopped(turn, event.step)
+        return
     state.status = "waiting"
     state.approval, state.payload = event.approval_id, event.payload
     state.deciders, state.votes = event.deciders, {}
     state.approvals = max(state.approvals, 1) if event.kind == "step" else state.approvals + 1
     timer = f"approval:{event.step}"
     turn.order(f"timer:{timer}", StartTimer(timer=timer, due=event.expires_at))
-    if state.parent:
-        fanout.item_waits(turn, event.step)
+    fanout.step_waits(turn, event.step)
 
 
 def approval_voted(turn: Turn, event: ApprovalVoted) -> None:
@@ -64,17 +67,16 @@ def approval_decided(turn: Turn, event: ApprovalDecided) -> None:
     if event.decision == "edited":
         state.inputs, state.approved = event.inputs, ""
         fanout.go_on(turn, event.step)
-    elif event.decision != "approved":
-        if state.parent:
-            fanout.item_returns(turn, event.step)
-        _end_refused(turn, event)
-    elif turn.node_of(event.step).step.kind is Kind.APPROVAL:
-        output = {"decision": event.decision, "by": event.actor, "comment": event.comment}
-        done = StepCompleted(at=event.at, step=event.step, attempt=state.attempt, output=output)
-        record(turn, event.step, done)
-    else:
+        return
+    then = _what_follows(turn, event)
+    if then is None:
         state.approved = event.payload
         fanout.go_on(turn, event.step)
+    elif state.parent:
+        fanout.step_returns(turn, event.step)
+        record(turn, event.step, then)
+    else:
+        fanout.go_on(turn, event.step, then)
 
 
 def approval_expired(turn: Turn, step: str) -> None:
@@ -93,8 +95,14 @@ def approval_expired(turn: Turn, step: str) -> None:
     turn.order(f"step:{step}", RecordEvent(event=decided))
 
 
-def _end_refused(turn: Turn, event: ApprovalDecided) -> None:
-    code = "rejected" if event.decision == "rejected" else "approval_expired"
+def _what_follows(turn: Turn, event: ApprovalDecided) -> Ended | None:
+    """The end of the step: a no, or the yes that an approval step asked for. An approved action goes on."""
     attempt = turn.state.steps[event.step].attempt
-    error = Failure(code=code, message=event.comment or f"{event.decision} by {event.actor}")
-    record(turn, event.step, StepFailed(at=event.at, step=event.step, attempt=attempt, error=error))
+    if event.decision != "approved":
+        code = "rejected" if event.decision == "rejected" else "approval_expired"
+        error = Failure(code=code, message=event.comment or f"{event.decision} by {event.actor}")
+        return StepFailed(at=event.at, step=event.step, attempt=attempt, error=error)
+    if turn.node_of(event.step).step.kind is not Kind.APPROVAL:
+        return None
+    output = {"decision": event.decision, "by": event.actor, "comment": event.comment}
+    return StepCompleted(at=event.at, step=event.step, attempt=attempt, output=output)

@@ -3,51 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
 from dirigent.domain.canonical import digest_of
-from dirigent.domain.command import BreakOff, InvokeAction, RecordEvent, StartChild, StartTimer
+from dirigent.domain.command import BreakOff, InvokeAction, StartChild, StartTimer
 from dirigent.domain.errors import ExpressionError
 from dirigent.domain.event import (
     ApprovalRequested,
-    Event,
     FanOutStarted,
     SignalAwaited,
-    StepCompleted,
-    StepFailed,
     StepSkipped,
     StepTakenOver,
     Unsettled,
 )
-from dirigent.domain.event import Failure as FailureValue
 from dirigent.domain.ids import approval_id, child_execution_id
 from dirigent.domain.patterns import is_pattern
-from dirigent.domain.workflow import Kind
-from dirigent.interpreter.state import StepState, Turn, names_of_item
-from dirigent.interpreter.validation import violations
+from dirigent.domain.workflow import BLOCKS, Kind
+from dirigent.interpreter.deciding import (
+    decide_condition,
+    decide_loop,
+    decide_switch,
+    decide_transform,
+    decide_validation,
+)
+from dirigent.interpreter.moments import moment_ms
+from dirigent.interpreter.recording import complete, fail_now, parameters, record
+from dirigent.interpreter.state import LoopState, RegionState, Turn, names_of_item, open_region
 
 APPROVAL_LIFE_MS = 24 * 3600 * 1000
-FANOUT_MAX = 10_000
+FANOUT_MAX = 50_000
+
+_TIMED = BLOCKS | {Kind.SUBWORKFLOW}  # the driver limits actions; these are limited here
 
 
 def begin(turn: Turn, step: str) -> None:
     """Start a step whose ways in are decided; an expression that errs fails the step."""
+    state = turn.state.steps[step]
+    region = turn.state.regions[state.region]
+    if region.stopping:
+        return
     if turn.state.paused:
         turn.state.held.append(step)
         return
     node = turn.node_of(step)
-    state = turn.state.steps[step]
     state.status = "running"
     state.attempt = 1
+    if not state.parent:
+        region.open += 1
     if taken_over(turn, step):
         record(turn, step, StepTakenOver(at=turn.state.now, step=step))
         return
     try:
         if not _is_wanted(turn, step):
             record(turn, step, StepSkipped(at=turn.state.now, step=step, reason=f"when: {node.step.when}"))
-        elif node.foreach is not None and not state.parent:
+            return
+        if node.step.timeout_ms and node.step.kind in _TIMED and not state.parent:
+            timer, due = f"timeout:{step}", turn.state.now + node.step.timeout_ms
+            turn.order(f"timer:{timer}", StartTimer(timer=timer, due=due))
+        if node.foreach is not None and not state.parent:
             _fan_out(turn, step)
         else:
             _BEGINNINGS[node.step.kind](turn, step)
@@ -80,18 +94,6 @@ def taken_over(turn: Turn, step: str) -> bool:
     return False
 
 
-def record(turn: Turn, step: str, event: Event) -> None:
-    """Ask the driver to append an event that the machine decided about a step."""
-    turn.order(f"step:{step}", RecordEvent(event=event))
-
-
-def fail_now(turn: Turn, step: str, code: str, message: str) -> None:
-    """The step fails without having been tried."""
-    attempt = turn.state.steps[step].attempt
-    error = FailureValue(code=code, message=message)
-    record(turn, step, StepFailed(at=turn.state.now, step=step, attempt=attempt, error=error))
-
-
 def invoke(turn: Turn, step: str) -> None:
     """Ask for one attempt of a step's action with the inputs it began with."""
     if turn.state.paused:
@@ -106,12 +108,14 @@ def invocation(turn: Turn, step: str) -> InvokeAction:
     node = turn.node_of(step)
     state = turn.state.steps[step]
     assert state.inputs is not None, "inputs are set when the step begins"
-    before = turn.state.unsettled.get(step, Unsettled())
+    fallback = node.step.fallback if state.fell_back else None
+    acting = node.step if fallback is None else fallback
+    before = Unsettled() if state.fell_back else turn.state.unsettled.get(step, Unsettled())
     return InvokeAction(
         step=step,
         attempt=state.attempt,
-        agent=node.step.agent,
-        action=node.step.action,
+        agent=acting.agent,
+        action=acting.action,
         inputs=state.inputs,
         timeout_ms=node.step.timeout_ms,
         approved=state.approved,
@@ -133,44 +137,25 @@ def go_on(turn: Turn) -> None:
     """Begin what was held, or try it again where it had begun before."""
     held, turn.state.held = turn.state.held, []
     for step in held:
-        if turn.state.steps[step].inputs is None:
+        state = turn.state.steps.get(step)
+        if state is not None and state.status == "pending":
             begin(turn, step)
-        else:
+        elif state is not None and state.status == "running" and state.inputs is not None:
             invoke(turn, step)
 
 
 def _begin_agent(turn: Turn, step: str) -> None:
     state = turn.state.steps[step]
-    state.inputs = _parameters(turn, step)
+    state.inputs = parameters(turn, step)
     for call in turn.state.unsettled.get(step, Unsettled()).calls:
         turn.state.calls[call.call] = call
-        state.calls.append(call.call)
+        state.calls = [*(state.calls or ()), call.call]
     invoke(turn, step)
-
-
-def _begin_condition(turn: Turn, step: str) -> None:
-    node = turn.node_of(step)
-    result = all(condition.holds(turn.scope(condition.names, step=step)) for condition in node.conditions)
-    _complete(turn, step, {"result": result})
-
-
-def _begin_validation(turn: Turn, step: str) -> None:
-    node = turn.node_of(step)
-    found = violations(node, turn.scope(node.names, step=step))
-    if found:
-        code, message = found
-        fail_now(turn, step, code, message)
-    else:
-        _complete(turn, step, {"valid": True})
-
-
-def _begin_transform(turn: Turn, step: str) -> None:
-    _complete(turn, step, _parameters(turn, step))
 
 
 def _begin_approval(turn: Turn, step: str) -> None:
     state = turn.state.steps[step]
-    preview = _parameters(turn, step)
+    preview = parameters(turn, step)
     node = turn.node_of(step)
     life_ms = node.step.timeout_ms or APPROVAL_LIFE_MS
     approvers = node.approvers(turn.scope(node.names, step=step))
@@ -194,8 +179,14 @@ def _begin_approval(turn: Turn, step: str) -> None:
 
 
 def _begin_wait(turn: Turn, step: str) -> None:
+    node, now = turn.node_of(step), turn.state.now
+    due = now + node.step.wait_ms
+    if node.until is not None:
+        due = moment_ms(node.until.evaluate(turn.scope(node.until.names, step=step)), now)
+    if due <= now:
+        complete(turn, step, {"waited": False})
+        return
     turn.state.steps[step].status = "waiting"
-    due = turn.state.now + turn.node_of(step).step.wait_ms
     turn.order(f"timer:wait:{step}", StartTimer(timer=f"wait:{step}", due=due))
 
 
@@ -224,7 +215,7 @@ def _begin_subworkflow(turn: Turn, step: str) -> None:
             child=child_execution_id(turn.state.execution_id, step),
             workflow="" if definition is not None else node.step.workflow,
             definition=definition,
-            input=_parameters(turn, step),
+            input=parameters(turn, step),
             forked_from=turn.state.unsettled.get(step, Unsettled()).child,
         ),
     )
@@ -241,24 +232,37 @@ def _fan_out(turn: Turn, step: str) -> None:
     record(turn, step, FanOutStarted(at=turn.state.now, step=step, items=items))
 
 
-def _parameters(turn: Turn, step: str) -> dict[str, Any]:
-    node = turn.node_of(step)
-    rendered: dict[str, Any] = node.parameters(turn.scope(node.names, step=step))
-    return rendered
+def _begin_block(turn: Turn, step: str) -> None:
+    """Open the block and begin those of its steps that have no way in."""
+    state, outer = turn.state.steps[step], turn.region_of(step)
+    region = RegionState(outer=state.region, prefix=outer.prefix, names=outer.names)
+    if state.parent:
+        region.prefix, region.names = f"{step}.", outer.names | names_of_item(turn.state, state)
+    body = turn.graph.bodies[state.node]
+    open_region(turn, step, region, body)
+    for root in body.roots:
+        begin(turn, region.prefix + root)
 
 
-def _complete(turn: Turn, step: str, output: Any) -> None:
-    state: StepState = turn.state.steps[step]
-    record(turn, step, StepCompleted(at=turn.state.now, step=step, attempt=state.attempt, output=output))
+def _begin_loop(turn: Turn, step: str) -> None:
+    if turn.state.steps[step].parent:
+        _begin_block(turn, step)
+    else:
+        turn.state.loops[step] = LoopState()
+        decide_loop(turn, step)
 
 
 _BEGINNINGS: dict[Kind, Callable[[Turn, str], None]] = {
     Kind.AGENT: _begin_agent,
-    Kind.VALIDATION: _begin_validation,
-    Kind.CONDITION: _begin_condition,
-    Kind.TRANSFORM: _begin_transform,
+    Kind.VALIDATION: decide_validation,
+    Kind.CONDITION: decide_condition,
+    Kind.SWITCH: decide_switch,
+    Kind.TRANSFORM: decide_transform,
     Kind.APPROVAL: _begin_approval,
     Kind.WAIT: _begin_wait,
     Kind.WAIT_FOR_EVENT: _begin_wait_for_event,
     Kind.SUBWORKFLOW: _begin_subworkflow,
+    Kind.PARALLEL: _begin_block,
+    Kind.LOOP: _begin_loop,
+    Kind.FOREACH: _begin_block,
 }

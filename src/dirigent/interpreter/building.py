@@ -7,25 +7,43 @@ it can be checked too; the findings keep the result from being used.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 from dirigent.domain.approval import ANYBODY, Deciders
 from dirigent.domain.errors import ExpressionError
 from dirigent.domain.patterns import is_pattern
-from dirigent.domain.workflow import BLOCKS, Compensate, Connection, FlowType, Kind, Retry, Step
+from dirigent.domain.workflow import BLOCKS, Connection, FlowType, Kind, Step
 from dirigent.interpreter.approval_parts import read_deciders
-from dirigent.interpreter.durations import read_duration
 from dirigent.interpreter.expression import parse_expression
 from dirigent.interpreter.operators import read_condition
+from dirigent.interpreter.parts import (
+    AGENT_NAME,
+    Body,
+    Parts,
+    Use,
+    check_name,
+    collect_holes,
+    need,
+    read_word,
+)
 from dirigent.interpreter.problems import Findings, Path, shown
-from dirigent.interpreter.template import as_expression, expressions_in, has_open_hole
+from dirigent.interpreter.step_parts import (
+    read_cases,
+    read_compensate,
+    read_fallback,
+    read_join,
+    read_on_error,
+    read_output,
+    read_retry,
+    read_span,
+    read_timeout,
+)
+from dirigent.interpreter.template import as_expression
 from dirigent.interpreter.written import (
+    BLOCK_DEPTH_MAX,
     DECIDERS,
-    WrittenCompensate,
     WrittenConnection,
-    WrittenRetry,
     WrittenStep,
     read_written,
 )
@@ -34,82 +52,93 @@ FLOW_TYPES = {kind.value: kind for kind in FlowType} | dict.fromkeys(
     ("event-driven", "event"), FlowType.EVENT_DRIVEN
 )
 
-_NOT_READ = BLOCKS | {Kind.SWITCH}
-_KINDS = {kind.value: kind for kind in Kind if kind not in _NOT_READ}
+_KINDS = {kind.value: kind for kind in Kind} | {"delay": Kind.WAIT}
+_STANDS_IN = frozenset({"fallback", "output"})
+_BLOCK = frozenset({"steps", "connections", "timeout"}) | _STANDS_IN
 _KEYS: dict[Kind, frozenset[str]] = {
     Kind.AGENT: frozenset(
         {"agent_type", "agent", "action", "parameters", "foreach", "max_parallel", "timeout", "retry_policy"}
     )
+    | _STANDS_IN
     | {"compensate"},
     Kind.VALIDATION: frozenset({"parameters"}),
     Kind.CONDITION: frozenset(),
-    Kind.TRANSFORM: frozenset({"parameters"}),
-    Kind.APPROVAL: frozenset({"parameters", "timeout", *DECIDERS}),
-    Kind.WAIT: frozenset({"duration"}),
-    Kind.WAIT_FOR_EVENT: frozenset({"event", "filter", "timeout"}),
-    Kind.SUBWORKFLOW: frozenset({"workflow", "parameters", "compensate"}),
+    Kind.SWITCH: frozenset({"on", "cases", "default"}),
+    Kind.TRANSFORM: frozenset({"parameters", "fallback"}),
+    Kind.APPROVAL: frozenset({"parameters", "timeout", *DECIDERS}) | _STANDS_IN,
+    Kind.WAIT: frozenset({"duration", "until"}),
+    Kind.WAIT_FOR_EVENT: frozenset({"event", "filter", "timeout"}) | _STANDS_IN,
+    Kind.SUBWORKFLOW: frozenset({"workflow", "parameters", "timeout", "compensate"}) | _STANDS_IN,
+    Kind.PARALLEL: frozenset({"branches"}) | _BLOCK,
+    Kind.LOOP: frozenset({"while", "until", "max_iterations"}) | _BLOCK,
+    Kind.FOREACH: frozenset({"foreach", "max_parallel"}) | _BLOCK,
 }
-_KEYS_OF_ALL = frozenset({"id", "type", "when", "conditions", "on_error", "ends_as"})
+_KEYS_OF_ALL = frozenset({"id", "type", "when", "conditions", "on_error", "ends_as", "join", "cancel_rest"})
 _NEEDED: dict[Kind, tuple[str, ...]] = {
     Kind.AGENT: ("agent_type", "action"),
     Kind.CONDITION: ("conditions",),
+    Kind.SWITCH: ("cases",),
     Kind.WAIT: ("duration",),
     Kind.WAIT_FOR_EVENT: ("event",),
     Kind.SUBWORKFLOW: ("workflow",),
+    Kind.PARALLEL: ("steps",),
+    Kind.LOOP: ("steps", "max_iterations"),
+    Kind.FOREACH: ("foreach", "steps"),
 }
-_EXAMPLES = {
-    "agent_type": "agent_type: notifier",
-    "action": "action: send_notification",
-    "conditions": "conditions: ['quality_score >= 75']",
-    "duration": "duration: 5m",
-    "event": "event: order.paid",
-    "workflow": "workflow: <its name>",
-    "id": "id: <a name>",
-    "type": "type: agent",
-    "from": "from: <the id of a step>",
-    "to": "to: <the id of a step>",
-}
+_INSTEAD = {("agent_type", "agent"), ("duration", "until"), ("steps", "branches")}
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
-_AGENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,199}")
 
 
-@dataclass(frozen=True)
-class Use:
-    """An expression and where it stands. `need` is condition, list or value.
-
-    `only` are the names it may read, where those are few.
-    """
-
-    source: str
-    path: Path
-    need: str = "value"
-    of_item: bool = False
-    only: frozenset[str] | None = None
-
-
-@dataclass
-class Parts:
-    """What has been built so far, each with its path, and every expression met on the way."""
-
-    findings: Findings
-    steps: list[tuple[Path, Step]] = field(default_factory=list)
-    connections: list[tuple[Path, Connection]] = field(default_factory=list)
-    uses: list[Use] = field(default_factory=list)
+def build_body(
+    steps: list[Any], connections: list[Any], path: Path, parts: Parts, *, at_once: bool = False
+) -> tuple[tuple[Step, ...], tuple[Connection, ...]]:
+    """Read the `steps` and `connections` that stand at a path."""
+    body = Body(at_once=at_once)
+    body.steps = _read_steps(steps, (*path, "steps"), parts)
+    for index, data in enumerate(connections):
+        here = (*path, "connections", index)
+        body.connections.append((here, _build_connection(data, here, parts)))
+    parts.bodies.append(body)
+    return _built(body.steps), tuple(connection for _, connection in body.connections)
 
 
-def build_step(data: Any, path: Path, parts: Parts) -> None:
-    """Read one of `steps`."""
+def _build_branches(branches: list[Any], path: Path, parts: Parts) -> tuple[tuple[Step, ...], ...]:
+    built = []
+    for index, branch in enumerate(branches):
+        here = (*path, "branches", index)
+        if not isinstance(branch, list) or not branch:
+            message = f"{shown(branch)} is no branch"
+            fix = "begin each step with '- '"
+            parts.findings.add("WF008", here, message, expected="a list of steps", fix=fix)
+            continue
+        body = Body(steps=_read_steps(branch, here, parts))
+        parts.bodies.append(body)
+        built.append(_built(body.steps))
+    return tuple(built)
+
+
+def _read_steps(steps: list[Any], path: Path, parts: Parts) -> list[tuple[Path, Step]]:
+    return [((*path, index), _build_step(data, (*path, index), parts)) for index, data in enumerate(steps)]
+
+
+def _built(steps: list[tuple[Path, Step]]) -> tuple[Step, ...]:
+    return tuple(step for _, step in steps)
+
+
+def _build_step(data: Any, path: Path, parts: Parts) -> Step:
     findings = parts.findings
     written = read_written(WrittenStep, data, path, findings)
+    parts.ids.append((path, written.id))
     kind = _kind(written, data, path, findings)
     if kind is not None:
         _check_keys(kind, written, data, path, findings)
-    _check_name(written.id, "id", _ID, (*path, "id"), findings)
+    check_name(written.id, "id", _ID, (*path, "id"), findings)
     for key in ("agent_type", "agent", "action"):
-        _check_name(getattr(written, key), key, _AGENT, (*path, key), findings)
+        check_name(getattr(written, key), key, AGENT_NAME, (*path, key), findings)
     conditions = _conditions(written, path, parts)
     own = conditions if kind in (Kind.CONDITION, Kind.VALIDATION) else ()
     collect_holes(written.parameters, (*path, "parameters"), parts, of_item=bool(written.foreach))
+    on_error, fallback_step = read_on_error(written.on_error, (*path, "on_error"), findings)
     step = Step(
         id=written.id,
         kind=kind or Kind.CONDITION,
@@ -120,22 +149,65 @@ def build_step(data: Any, path: Path, parts: Parts) -> None:
         when=_guard(written, () if own else conditions, path, parts),
         foreach=_foreach(written, path, parts),
         max_parallel=written.max_parallel,
-        timeout_ms=_timeout(written, kind, path, findings),
-        retry=_retry(written.retry_policy, (*path, "retry_policy"), findings),
-        on_error=read_word(written.on_error, ("fail", "continue"), (*path, "on_error"), findings),
+        timeout_ms=read_timeout(written, kind, path, findings),
+        retry=read_retry(written.retry_policy, (*path, "retry_policy"), findings),
+        on_error=on_error,
+        fallback_step=fallback_step,
+        fallback=read_fallback(written, (*path, "fallback"), parts),
+        join=read_join(written.join, (*path, "join"), findings),
+        cancel_rest=written.cancel_rest,
         ends_as=read_word(written.ends_as, ("failed", "blocked", "rejected"), (*path, "ends_as"), findings),
         workflow=_workflow(written, path, parts),
-        wait_ms=_duration(written.duration, (*path, "duration"), findings),
+        wait_ms=read_span(written.duration, (*path, "duration"), findings),
         event=read_event(written.event, (*path, "event"), parts),
         filter=_filter(written, path, parts),
-        compensate=_compensate(written, path, parts),
+        compensate=read_compensate(written, path, parts),
         deciders=_deciders(written, kind, path, parts),
+        on=as_expression(written.on),
+        cases=read_cases(written, path, parts),
+        default=written.default,
+        **_inside(written, kind, path, parts),
     )
     parts.steps.append((path, step))
+    return step
 
 
-def build_connection(data: Any, path: Path, parts: Parts) -> None:
-    """Read one of `connections`."""
+def _inside(written: WrittenStep, kind: Kind | None, path: Path, parts: Parts) -> dict[str, Any]:
+    """What a block holds, and what is read there: its steps see each other and what is around them."""
+    since, first = len(parts.uses), len(parts.ids)
+    inside: dict[str, Any] = {
+        "output": read_output(written, (*path, "output"), parts),
+        "until": _repetition(written.until, kind, (*path, "until"), parts),
+        "repeat_while": _repetition(written.while_, kind, (*path, "while"), parts),
+        "max_iterations": written.max_iterations,
+    }
+    if kind not in BLOCKS:
+        return inside
+    parts.depth += 1
+    if parts.depth > BLOCK_DEPTH_MAX:
+        message, expected = "a block is inside too many others", f"at most {BLOCK_DEPTH_MAX} levels"
+        parts.findings.add("WF005", path, message, expected=expected, fix="make it a workflow of its own")
+    else:
+        at_once = kind is Kind.PARALLEL
+        built = build_body(written.steps, written.connections, path, parts, at_once=at_once)
+        inside["steps"], inside["connections"] = built
+        inside["branches"] = _build_branches(written.branches, path, parts)
+    parts.depth -= 1
+    for _, step in parts.ids[first:]:
+        parts.inside.setdefault(step, written.id)
+    of_item, of_loop = kind is Kind.FOREACH, kind is Kind.LOOP
+    parts.place_uses(since, written.id, of_item=of_item, of_loop=of_loop)
+    return inside
+
+
+def _repetition(text: str, kind: Kind | None, path: Path, parts: Parts) -> str:
+    source = as_expression(text)
+    if source:
+        parts.uses.append(Use(source, path, "condition" if kind is Kind.LOOP else "value"))
+    return source
+
+
+def _build_connection(data: Any, path: Path, parts: Parts) -> Connection:
     findings = parts.findings
     written = read_written(WrittenConnection, data, path, findings)
     for key in ("from", "to"):
@@ -150,44 +222,7 @@ def build_connection(data: Any, path: Path, parts: Parts) -> None:
     condition = as_expression(written.condition)
     if condition:
         parts.uses.append(Use(condition, (*path, "condition"), "condition"))
-    connection = Connection(source=written.from_, target=written.to, condition=condition, on=on)
-    parts.connections.append((path, connection))
-
-
-def need(key: str, data: Any, path: Path, findings: Findings, example: str = "") -> None:
-    """Note a key that has to be there and is not."""
-    if isinstance(data, Mapping) and data.get(key) is None:
-        fix = f"add {example or _EXAMPLES[key]}"
-        findings.add("WF007", path, f"{key} is missing", expected=key, fix=fix)
-
-
-def collect_holes(
-    value: Any,
-    path: Path,
-    parts: Parts,
-    *,
-    of_item: bool = False,
-    only: frozenset[str] | None = None,
-) -> None:
-    """Gather the expressions inside parameters, inputs or outputs."""
-    for here, text in _texts(value, path):
-        parts.uses += [Use(source, here, of_item=of_item, only=only) for source in expressions_in(text)]
-        if has_open_hole(text):
-            message, expected = "${ without its }", "${ expression }"
-            fix = "close it; braces inside may be nested once"
-            parts.findings.add("WF018", here, message, expected=expected, fix=fix)
-
-
-def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(value, str):
-        if "${" in value:
-            yield path, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _texts(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _texts(item, (*path, index))
+    return Connection(source=written.from_, target=written.to, condition=condition, on=on)
 
 
 def _kind(written: WrittenStep, data: Any, path: Path, findings: Findings) -> Kind | None:
@@ -200,18 +235,14 @@ def _kind(written: WrittenStep, data: Any, path: Path, findings: Findings) -> Ki
 
 
 def _check_keys(kind: Kind, written: WrittenStep, data: Any, path: Path, findings: Findings) -> None:
-    for key in sorted(written.model_fields_set - _KEYS[kind] - _KEYS_OF_ALL):
+    for key in sorted({key.rstrip("_") for key in written.model_fields_set} - _KEYS[kind] - _KEYS_OF_ALL):
         message = f"{key} says nothing for a step of type {kind}"
         expected = ", ".join(sorted(_KEYS[kind] | _KEYS_OF_ALL))
         findings.add("WF014", (*path, key), message, expected=expected, fix="remove it", at_key=True)
     for key in _NEEDED.get(kind, ()):
-        if not (key == "agent_type" and "agent" in data):
+        if not any((key, other) in _INSTEAD and other in data for other in written.model_fields_set):
             need(key, data, path, findings)
-    if written.agent and written.agent_type:
-        message = "agent and agent_type say the same thing"
-        findings.add(
-            "WF015", (*path, "agent"), message, expected="one of the two", fix="remove agent", at_key=True
-        )
+    _check_alternatives(kind, written, path, findings)
     if kind is Kind.AGENT and "max_parallel" in written.model_fields_set and not written.foreach:
         message = "max_parallel says nothing without foreach"
         here = (*path, "max_parallel")
@@ -220,33 +251,28 @@ def _check_keys(kind: Kind, written: WrittenStep, data: Any, path: Path, finding
         _check_required_fields(written.parameters, (*path, "parameters"), findings)
 
 
+def _check_alternatives(kind: Kind, written: WrittenStep, path: Path, findings: Findings) -> None:
+    """Note keys that say the same thing in two ways."""
+    pairs = [*_INSTEAD, ("connections", "branches")] if kind is not Kind.LOOP else []
+    for usual, other in sorted(pairs):
+        if {usual, other} <= written.model_fields_set:
+            message = f"{other} and {usual} exclude each other"
+            if other == "agent":
+                message = "agent and agent_type say the same thing"
+            fix = f"remove {other}"
+            findings.add("WF015", (*path, other), message, expected="one of the two", fix=fix, at_key=True)
+    if written.cancel_rest and not read_join(written.join, (*path, "join"), Findings("")):
+        message = "cancel_rest says nothing without join: any or a number of ways"
+        here = (*path, "cancel_rest")
+        findings.add("WF014", here, message, expected="join", fix="remove it, or add join: any", at_key=True)
+
+
 def _check_required_fields(parameters: Mapping[str, Any], path: Path, findings: Findings) -> None:
     fields = parameters.get("required_fields", [])
     if not isinstance(fields, list) or not all(isinstance(name, str) for name in fields):
         message = f"required_fields is {shown(fields)}"
         fix = 'write required_fields: ["brand_id"]'
         findings.add("WF008", (*path, "required_fields"), message, expected="a list of names", fix=fix)
-
-
-def _check_name(name: str, key: str, grammar: re.Pattern[str], path: Path, findings: Findings) -> None:
-    if not name or grammar.fullmatch(name):
-        return
-    expected = (
-        "letters, digits, _ and -, beginning with a letter" if key == "id" else "a name such as notifier"
-    )
-    meant = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:100]
-    fix = f"write {meant if meant[:1].isalpha() else 'step_' + meant}" if key == "id" else "write the name"
-    findings.add("WF011", path, f"{key} is {shown(name)}", expected=expected, fix=fix)
-
-
-def read_word(word: str, known: Collection[str], path: Path, findings: Findings) -> str:
-    """The word itself; noted where it is none of those known."""
-    if word not in known:
-        near = findings.near(word, known)
-        fix = f"did you mean {near}?" if near else f"write {next(iter(known))} or another of these"
-        message = f"{path[-1]} is {shown(word)}"
-        findings.add("WF010", path, message, expected=f"one of {', '.join(known)}", fix=fix)
-    return word
 
 
 def read_flow_type(word: str, path: Path, findings: Findings) -> FlowType:
@@ -326,30 +352,6 @@ def _filter(written: WrittenStep, path: Path, parts: Parts) -> str:
     return source
 
 
-def _compensate(written: WrittenStep, path: Path, parts: Parts) -> Compensate | None:
-    """The action that undoes the step."""
-    if written.compensate is None:
-        return None
-    here, findings = (*path, "compensate"), parts.findings
-    said = read_written(WrittenCompensate, written.compensate, here, findings)
-    if isinstance(written.compensate, dict):
-        if not said.agent:
-            need("agent_type", written.compensate, here, findings)
-        need("action", written.compensate, here, findings)
-    for key in ("agent_type", "agent", "action"):
-        _check_name(getattr(said, key), key, _AGENT, (*here, key), findings)
-    collect_holes(said.parameters, (*here, "parameters"), parts, of_item=bool(written.foreach))
-    usual = Compensate(agent="", action="")
-    retry = _retry(said.retry_policy, (*here, "retry_policy"), findings)
-    return Compensate(
-        agent=said.agent_type or said.agent,
-        action=said.action,
-        parameters=said.parameters,
-        timeout_ms=_duration(said.timeout, (*here, "timeout"), findings),
-        retry=retry if said.retry_policy is not None else usual.retry,
-    )
-
-
 def _deciders(written: WrittenStep, kind: Kind | None, path: Path, parts: Parts) -> Deciders:
     """Who decides about an approval."""
     if kind is not Kind.APPROVAL:
@@ -358,36 +360,3 @@ def _deciders(written: WrittenStep, kind: Kind | None, path: Path, parts: Parts)
     deciders = read_deciders(beside, written.parameters, path, parts.findings)
     collect_holes(list(deciders.approvers), (*path, "approvers"), parts)
     return deciders
-
-
-def _timeout(written: WrittenStep, kind: Kind | None, path: Path, findings: Findings) -> int:
-    """The timeout of the step; an approval may also have it among its parameters."""
-    if kind is Kind.APPROVAL and written.timeout is None and "timeout" in written.parameters:
-        return _duration(written.parameters["timeout"], (*path, "parameters", "timeout"), findings)
-    return _duration(written.timeout, (*path, "timeout"), findings)
-
-
-def _duration(value: Any, path: Path, findings: Findings, *, zero: bool = False) -> int:
-    return 0 if value is None else read_duration(value, path, findings, zero=zero)
-
-
-def _retry(data: Any, path: Path, findings: Findings) -> Retry:
-    if data is None:
-        return Retry()
-    written = read_written(WrittenRetry, data, path, findings)
-    usual = Retry()
-    initial, longest = usual.initial_ms, usual.max_ms
-    if written.initial is not None:
-        initial = read_duration(written.initial, (*path, "initial"), findings, zero=True)
-    if written.max is not None:
-        longest = read_duration(written.max, (*path, "max"), findings, zero=True)
-        if longest < initial:
-            message = f"max {shown(written.max)} is shorter than the first wait"
-            findings.add("WF009", (*path, "max"), message, expected="at least initial", fix="raise max")
-    return Retry(
-        max_attempts=written.max_attempts,
-        initial_ms=initial,
-        backoff_factor=float(written.backoff_factor),
-        max_ms=max(longest, initial),
-        jitter=float(written.jitter),
-    )

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from dirigent.domain.errors import ExpressionError
-from dirigent.domain.workflow import Connection, Definition, Kind, Step
-from dirigent.interpreter.building import Parts, Use
+from dirigent.domain.workflow import Step
 from dirigent.interpreter.expression import Expression, parse_expression
-from dirigent.interpreter.graph import find_cycle
+from dirigent.interpreter.parts import Parts, Use
 from dirigent.interpreter.problems import Findings, Path, shown
+from dirigent.interpreter.way_checks import check_ways
 
-_CIRCLE_SHOWN = 12
 _OF_ITEM = frozenset({"item", "index"})
+_OF_LOOP = frozenset({"index"})
 _EXAMPLE_FIELDS = {"event": "data.order_id", "schedule": "at"}
 
 
 def check_parts(parts: Parts, actions: Mapping[str, Collection[str]] | None) -> None:
     """Note everything that is wrong between the parts of a definition."""
     steps = _check_ids(parts)
-    _check_connections(parts, steps)
+    check_ways(parts, steps)
     for use in parts.uses:
-        _check_use(use, steps, parts.findings)
+        _check_use(use, steps, parts)
     if actions is not None:
         for path, step in parts.steps:
             _check_agent(step.agent, step.action, path, actions, parts.findings)
-            if step.compensate is not None:
-                undo = step.compensate
-                _check_agent(undo.agent, undo.action, (*path, "compensate"), actions, parts.findings)
+            for key, asked in (("fallback", step.fallback), ("compensate", step.compensate)):
+                if asked is not None:
+                    _check_agent(asked.agent, asked.action, (*path, key), actions, parts.findings)
 
 
 def _check_ids(parts: Parts) -> dict[str, Step]:
     """The steps by id; of several with one id, the first."""
-    steps: dict[str, Step] = {}
-    for path, step in parts.steps:
-        if step.id in steps:
-            message = f"the id {shown(step.id)} is taken by another step"
-            fix = f"call it {_free(step.id, steps)}"
+    taken: set[str] = set()
+    for path, name in parts.ids:
+        if name in taken:
+            message, fix = f"the id {shown(name)} is taken by another step", f"call it {_free(name, taken)}"
             parts.findings.add("WF012", (*path, "id"), message, expected="an id of its own", fix=fix)
-        elif step.id:
-            steps[step.id] = step
+        elif name:
+            taken.add(name)
+    steps: dict[str, Step] = {}
+    for _, step in parts.steps:
+        if step.id:
+            steps.setdefault(step.id, step)
     return steps
 
 
@@ -50,53 +53,8 @@ def _free(name: str, taken: Collection[str]) -> str:
     return f"{name}_{number}"
 
 
-def _check_connections(parts: Parts, steps: Mapping[str, Step]) -> None:
-    sound: dict[Connection, Path] = {}
-    for path, connection in parts.connections:
-        known = [
-            _check_end(connection.source, (*path, "from"), steps, parts.findings),
-            _check_end(connection.target, (*path, "to"), steps, parts.findings),
-        ]
-        if all(known):
-            _check_on(connection, path, steps[connection.source], parts.findings)
-            sound.setdefault(connection, path)
-    if sound:
-        _check_circle(steps.values(), sound, parts.findings)
-
-
-def _check_end(name: str, path: Path, steps: Mapping[str, Step], findings: Findings) -> bool:
-    if name and name not in steps:
-        near = findings.near(name, steps)
-        fix = f"did you mean {near}?" if near else "name a step, or add this one"
-        message = f"there is no step {shown(name)}"
-        findings.add("WF016", path, message, expected="the id of a step", fix=fix)
-    return name in steps
-
-
-def _check_on(connection: Connection, path: Path, source: Step, findings: Findings) -> None:
-    here = (*path, "on")
-    if connection.on in ("true", "false") and source.kind is not Kind.CONDITION:
-        message = f"on {connection.on} asks a condition, {source.id} is of type {source.kind}"
-        fix = "remove on, or write a condition"
-        findings.add("WF014", here, message, expected="success or error", fix=fix, at_key=True)
-    if connection.on == "error" and source.on_error == "continue":
-        message = f"{source.id} goes on after an error, so this way is never taken"
-        fix = f"remove on_error from {source.id}, or this connection"
-        findings.add("WF015", here, message, expected="one of the two", fix=fix, at_key=True)
-
-
-def _check_circle(steps: Iterable[Step], sound: Mapping[Connection, Path], findings: Findings) -> None:
-    circle = find_cycle(Definition(name="", steps=tuple(steps), connections=tuple(sound)))
-    if not circle:
-        return
-    names = circle[:_CIRCLE_SHOWN] + (["..."] if len(circle) > _CIRCLE_SHOWN else []) + [circle[0]]
-    closing = next(c for c in sound if c.source == circle[-1] and c.target == circle[0])
-    message = f"the connections run in a circle: {' -> '.join(names)}"
-    fix = f"remove the connection from {closing.source} to {closing.target}"
-    findings.add("WF017", sound[closing], message, expected="no circle", fix=fix)
-
-
-def _check_use(use: Use, steps: Mapping[str, Step], findings: Findings) -> None:
+def _check_use(use: Use, steps: Mapping[str, Step], parts: Parts) -> None:
+    findings = parts.findings
     try:
         expression = parse_expression(use.source)
     except ExpressionError as error:
@@ -111,7 +69,7 @@ def _check_use(use: Use, steps: Mapping[str, Step], findings: Findings) -> None:
         message = f"{shown(use.source)} is not a list"
         findings.add("WF018", use.path, message, expected="a list", fix="name a list, such as input.leads")
     if use.only is None:
-        _check_names(expression, use, steps, findings)
+        _check_names(expression, use, steps, parts)
     else:
         _check_scope(expression, use, use.only, findings)
 
@@ -129,13 +87,20 @@ def _check_scope(expression: Expression, use: Use, names: frozenset[str], findin
         findings.add("WF032", use.path, message, expected=expected, fix=fix)
 
 
-def _check_names(expression: Expression, use: Use, steps: Mapping[str, Step], findings: Findings) -> None:
+def _check_names(expression: Expression, use: Use, steps: Mapping[str, Step], parts: Parts) -> None:
+    findings = parts.findings
     for name in expression.reads.get("steps", {}):
         if name not in steps:
             message = f"{shown(use.source)} reads the step {shown(name)}, which does not exist"
             fix = _meant(name, steps, findings)
             findings.add("WF019", use.path, message, expected="the id of a step", fix=fix)
-    if not use.of_item and not expression.names.isdisjoint(_OF_ITEM):
+        elif not parts.sees(use.block, name):
+            block = parts.inside[name]
+            message = f"{shown(use.source)} reads the step {shown(name)}, which is inside the block {block}"
+            fix = f"read the block's own output: steps.{block}"
+            findings.add("WF025", use.path, message, expected="a step here or around", fix=fix)
+    bound = (_OF_ITEM if use.of_item else frozenset()) | (_OF_LOOP if use.of_loop else frozenset())
+    if not expression.names.isdisjoint(_OF_ITEM - bound):
         message = f"{shown(use.source)} reads an item, but there is none"
         fix = "add foreach to the step, or read something else"
         findings.add("WF020", use.path, message, expected="item only inside foreach", fix=fix)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dirigent.domain.event import CallEnded, CallStarted, ChildEnded, Failure
-from dirigent.interpreter import compensation, routing
+from dirigent.interpreter import compensation
 from dirigent.interpreter.state import Turn
+from dirigent.interpreter.steps import end_badly, map_output
 
 SUCCEEDED = frozenset({"completed", "partially_completed"})
 HANDED_ON = frozenset({"blocked", "rejected"})
@@ -19,10 +20,10 @@ def child_ended(turn: Turn, event: ChildEnded) -> None:
         compensation.ended(turn, event.step, output=event.output, error=error)
     elif event.status in SUCCEEDED:
         turn.state.degraded = turn.state.degraded or event.status == "partially_completed"
-        routing.succeed(turn, event.step, event.output)
+        map_output(turn, event.step, event.output)
     else:
         status = event.status if event.status in HANDED_ON else ""
-        routing.fail(turn, event.step, _failure(event), status=status)
+        end_badly(turn, event.step, _failure(event), status=status)
 
 
 def call_started(turn: Turn, event: CallStarted) -> None:
@@ -48,5 +49,8 @@ def _failure(event: ChildEnded) -> Failure:
 
 def _remember(turn: Turn, step: str, event: CallStarted | CallEnded) -> None:
     if event.call not in turn.state.calls:
-        turn.state.steps[step].calls.append(event.call)
+        state = turn.state.steps[step]
+        if state.calls is None:
+            state.calls = []
+        state.calls.append(event.call)
     turn.state.calls[event.call] = event

@@ -18,7 +18,8 @@ from dirigent.domain.event import (
     StepFailed,
 )
 from dirigent.domain.ids import compensation_step
-from dirigent.interpreter.beginning import invoke, record
+from dirigent.interpreter.beginning import invoke
+from dirigent.interpreter.recording import record
 from dirigent.interpreter.state import StepState, Turn, Undo, calls_under_way, remember_output
 
 

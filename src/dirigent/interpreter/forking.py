@@ -28,11 +28,10 @@ from dirigent.domain.workflow import Kind
 from dirigent.interpreter.graph import Graph, Node
 from dirigent.interpreter.machine import Machine
 from dirigent.interpreter.reading import StepReading, read_execution
-from dirigent.interpreter.routing import is_handled
 from dirigent.interpreter.state import State
 
 UNDOES = compensation_step("")
-DECIDED_ANEW = frozenset({Kind.CONDITION, Kind.VALIDATION, Kind.TRANSFORM})
+DECIDED_ANEW = frozenset({Kind.CONDITION, Kind.SWITCH, Kind.VALIDATION, Kind.TRANSFORM})
 SETTLED = frozenset({"succeeded", "succeeded_by_fallback"})
 
 
@@ -68,7 +67,7 @@ def fork_of(
         whole.apply(event)
     story, then = _Story(events), _Then(graph, events[:version])
     _refuse_what_is_under_way(whole)
-    _refuse_what_is_unknown(whole.state, story, {*(edits or {}), *again})
+    _refuse_what_is_unknown(graph, whole.state, story, {*(edits or {}), *again})
     anew = story.undone | {*again}
     dropped = _from_on(graph, at) if isinstance(at, str) else frozenset()
     kept = {step: found for step, found in then.settled(dropped) if step not in anew}
@@ -86,7 +85,7 @@ def _never_begun(whole: Machine, events: Sequence[Event]) -> dict[str, Unsettled
     before = events[0]
     assert isinstance(before, ExecutionStarted), "every execution starts with its start"
     ended = {step.node for step in whole.state.steps.values() if step.status in SETTLED}
-    return {step: found for step, found in before.unsettled.items() if _home(step) not in ended}
+    return {step: found for step, found in before.unsettled.items() if _home(whole.graph, step) not in ended}
 
 
 def _children_begun(whole: Machine) -> Iterator[tuple[str, str]]:
@@ -114,7 +113,7 @@ class _Then:
     def settled(self, dropped: Collection[str]) -> Iterator[tuple[str, Kept]]:
         """What steps gave, save for those dropped; of what was not settled as a whole, its parts."""
         for name, step in self._steps.items():
-            home, node = _home(name), self._graph.nodes.get(defined_step(name))
+            home, node = _home(self._graph, name), self._graph.nodes.get(defined_step(name))
             if node is None or node.step.kind in DECIDED_ANEW or name.startswith(UNDOES):
                 continue
             if self._is_over(home) if home != name else home in dropped:
@@ -129,12 +128,10 @@ class _Then:
         step, node = self._steps.get(name), self._graph.nodes.get(name)
         if step is None or node is None:
             return False
-        return step.status in SETTLED or (
-            step.status == "failed" and is_handled(node) and _is_final(step, node)
-        )
+        return step.status in SETTLED or (step.status == "failed" and node.handled and _is_final(step, node))
 
     def _kept(self, name: str, step: StepReading) -> Kept:
-        item = _home(name), name.partition("[")[2].partition("]")[0]
+        item = name.partition("[")[0], name.partition("[")[2].partition("]")[0]
         items = self._items.get(item[0], ())
         return Kept(
             output=step.output,
@@ -236,9 +233,12 @@ def _from_on(graph: Graph, step: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _home(name: str) -> str:
-    """The step of the definition itself that a step, an item or a step inside a block belongs to."""
-    return name.partition(".")[0].partition("[")[0]
+def _home(graph: Graph, name: str) -> str:
+    """The step outside all blocks that a step, an item or a step inside a block belongs to."""
+    home = defined_step(name.partition(".")[0])
+    while home in graph.nodes and graph.nodes[home].block:
+        home = graph.nodes[home].block
+    return home
 
 
 def _is_final(step: StepReading, node: Node) -> bool:
@@ -258,10 +258,10 @@ def _refuse_what_is_under_way(machine: Machine) -> None:
         )
 
 
-def _refuse_what_is_unknown(state: State, story: _Story, decided: Collection[str]) -> None:
+def _refuse_what_is_unknown(graph: Graph, state: State, story: _Story, decided: Collection[str]) -> None:
     unknown = {name for name, step in state.steps.items() if step.status == "outcome_unknown"}
     for step in sorted(unknown | set(story.unknown())):
-        if step not in decided and _home(step) not in decided:
+        if step not in decided and _home(graph, step) not in decided:
             raise Conflict(
                 f"Nobody knows what became of {step!r} in {state.execution_id}.",
                 fix="Give its output in edits if it happened, or name it in again if it did not.",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dirigent.domain.ids import compensation_step
 from dirigent.domain.workflow import Compensate, Connection, Definition, FlowType, Kind, Step
 from dirigent.interpreter.expression import Expression, parse_expression
 from dirigent.interpreter.template import Render, as_expression, compile_template, expressions_in
+from dirigent.interpreter.ways import only_towards, ways, ways_inside
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,21 @@ class Edge:
 
 
 @dataclass(frozen=True)
+class Template:
+    """A compiled value with expressions in it, and the names these read."""
+
+    render: Render
+    names: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Node:
-    """A step with its edges and everything of it that is compiled once. `block` is the block it stands in."""
+    """A step with its edges and everything of it that is compiled once.
+
+    `handled` says that a failure is dealt with by another step or let pass, `awaited` that it only leads
+    to joins that may do without it. `rest` are the steps that lead to this join alone, nearest first.
+    `block` is the block that the step stands in.
+    """
 
     step: Step
     block: str
@@ -40,11 +54,23 @@ class Node:
     parameters: Render
     names: frozenset[str]
     compensate: str
+    handled: bool
+    awaited: bool
+    rest: tuple[str, ...]
+    on: Expression | None
+    cases: tuple[Expression | None, ...]
+    until: Expression | None
+    repeat_while: Expression | None
+    output: Template | None
+    fallback: Template | None
 
 
 @dataclass(frozen=True)
 class Body:
-    """The steps of the definition, or those of a block; `roots` have no way in, `leaves` no way out."""
+    """The steps of the definition, or those of a block.
+
+    `roots` have no way in, `leaves` no way out, save for a failure.
+    """
 
     steps: tuple[str, ...]
     roots: tuple[str, ...]
@@ -72,7 +98,9 @@ def build_graph(definition: Definition) -> Graph:
     nodes: dict[str, Node] = {}
     bodies: dict[str, Body] = {}
     at_once = definition.type is FlowType.PARALLEL
-    _add_body("", definition.steps, definition.connections, at_once, nodes, bodies)
+    _add_body(
+        "", definition.steps, ways(definition.steps, definition.connections, at_once=at_once), nodes, bodies
+    )
     return Graph(
         definition=definition,
         nodes=nodes,
@@ -85,93 +113,32 @@ def build_graph(definition: Definition) -> Graph:
 
 def _add_body(
     block: str,
-    steps: tuple[Step, ...],
-    connections: tuple[Connection, ...],
-    at_once: bool,
+    steps: Sequence[Step],
+    connections: Sequence[Connection],
     nodes: dict[str, Node],
     bodies: dict[str, Body],
 ) -> None:
     outgoing: dict[str, list[Edge]] = {step.id: [] for step in steps}
-    incoming = dict.fromkeys(outgoing, 0)
-    for connection in ways(steps, connections, at_once=at_once):
+    sources: dict[str, list[str]] = {step.id: [] for step in steps}
+    for connection in connections:
         outgoing[connection.source].append(_edge(connection))
-        incoming[connection.target] += 1
+        sources[connection.target].append(connection.source)
+    joins = frozenset(step.id for step in steps if step.join)
     for step in steps:
-        nodes[step.id] = _node(step, block, outgoing[step.id], incoming[step.id])
+        edges = tuple(outgoing[step.id])
+        rest = only_towards(step.id, outgoing, sources) if step.cancel_rest else ()
+        nodes[step.id] = _node(step, block, edges, len(sources[step.id]), joins, tuple(rest))
         if step.compensate is not None:
             undoing = _undoing(step.id, step.compensate)
-            nodes[undoing.id] = _node(undoing, block, [], 0)
+            nodes[undoing.id] = _node(undoing, block, (), 0, frozenset(), ())
     bodies[block] = Body(
         steps=tuple(outgoing),
-        roots=tuple(name for name, count in incoming.items() if count == 0),
-        leaves=tuple(name for name, out in outgoing.items() if not out),
+        roots=tuple(name for name, found in sources.items() if not found),
+        leaves=tuple(name for name, out in outgoing.items() if all(edge.on == "error" for edge in out)),
     )
-
-
-def ways(
-    steps: tuple[Step, ...], connections: tuple[Connection, ...], *, at_once: bool
-) -> tuple[Connection, ...]:
-    """The connections as written, or those that are meant where none are.
-
-    Then one step follows the other, unless all of them are to start at once.
-    """
-    if connections or at_once:
-        return connections
-    return tuple(Connection(source=a.id, target=b.id) for a, b in itertools.pairwise(steps))
-
-
-def find_cycle(definition: Definition) -> list[str]:
-    """The steps of one cycle in order, or an empty list."""
-    targets: dict[str, list[str]] = {step.id: [] for step in definition.steps}
-    at_once = definition.type is FlowType.PARALLEL
-    for connection in ways(definition.steps, definition.connections, at_once=at_once):
-        targets.get(connection.source, []).append(connection.target)
-    remaining = _without_way_in_removed(targets)
-    if not remaining:
-        return []
-    path = {min(remaining): 0}
-    following = next(iter(path))
-    while True:
-        following = min(name for name in targets[following] if name in remaining)
-        if following in path:
-            return list(path)[path[following] :]
-        path[following] = len(path)
-
-
-def _without_way_in_removed(targets: dict[str, list[str]]) -> set[str]:
-    """What is left after steps on no cycle are peeled off, from the start and from the end."""
-    forward = _peel(targets)
-    kept = {name: [t for t in targets[name] if t in forward] for name in forward}
-    backward: dict[str, list[str]] = {name: [] for name in kept}
-    for name, outs in kept.items():
-        for target in outs:
-            backward[target].append(name)
-    return _peel(backward)
-
-
-def _peel(targets: dict[str, list[str]]) -> set[str]:
-    counts = dict.fromkeys(targets, 0)
-    for outs in targets.values():
-        for target in outs:
-            if target in counts:
-                counts[target] += 1
-    free = [name for name, count in counts.items() if count == 0]
-    remaining = set(targets)
-    while free:
-        name = free.pop()
-        remaining.discard(name)
-        free += _release(counts, targets[name])
-    return remaining
-
-
-def _release(counts: dict[str, int], names: Iterable[str]) -> list[str]:
-    released = []
-    for name in names:
-        if name in counts:
-            counts[name] -= 1
-            if counts[name] == 0:
-                released.append(name)
-    return released
+    for step in steps:
+        if step.inner:
+            _add_body(step.id, step.inner, ways_inside(step), nodes, bodies)
 
 
 def _edge(connection: Connection) -> Edge:
@@ -179,18 +146,26 @@ def _edge(connection: Connection) -> Edge:
     return Edge(connection.source, connection.target, condition, connection.on)
 
 
-def _node(step: Step, block: str, outgoing: list[Edge], incoming: int) -> Node:
+def _node(
+    step: Step,
+    block: str,
+    outgoing: tuple[Edge, ...],
+    incoming: int,
+    joins: frozenset[str],
+    rest: tuple[str, ...],
+) -> Node:
+    passes = step.on_error == "continue"
     return Node(
         step=step,
         block=block,
-        outgoing=tuple(outgoing),
+        outgoing=outgoing,
         incoming=incoming,
-        when=parse_expression(as_expression(step.when)) if step.when else None,
+        when=_expression(step.when),
         conditions=tuple(parse_expression(as_expression(text)) for text in step.conditions),
-        foreach=parse_expression(as_expression(step.foreach)) if step.foreach else None,
+        foreach=_expression(step.foreach),
         workflow=_workflow_expression(step),
         event=compile_template(step.event),
-        filter=parse_expression(as_expression(step.filter)) if step.filter else None,
+        filter=_expression(step.filter),
         parameters=compile_template(step.parameters),
         names=_names(
             [
@@ -201,6 +176,15 @@ def _node(step: Step, block: str, outgoing: list[Edge], incoming: int) -> Node:
         | frozenset(_required_fields(step)),
         approvers=compile_template(list(step.deciders.approvers)),
         compensate=compensation_step(step.id) if step.compensate is not None else "",
+        handled=passes or any(edge.on == "error" for edge in outgoing),
+        awaited=bool(outgoing) and all(edge.target in joins for edge in outgoing),
+        rest=rest,
+        on=_expression(step.on),
+        cases=tuple(_expression(case.when) for case in step.cases),
+        until=_expression(step.until),
+        repeat_while=_expression(step.repeat_while),
+        output=_template(step.output) if step.output is not None else None,
+        fallback=_fallback(step),
     )
 
 
@@ -214,6 +198,20 @@ def _undoing(step: str, compensate: Compensate) -> Step:
         timeout_ms=compensate.timeout_ms,
         retry=compensate.retry,
     )
+
+
+def _expression(text: str) -> Expression | None:
+    return parse_expression(as_expression(text)) if text else None
+
+
+def _template(value: Any) -> Template:
+    return Template(compile_template(value), _names(expressions_in(value)))
+
+
+def _fallback(step: Step) -> Template | None:
+    if step.fallback is None:
+        return None
+    return _template(step.fallback.parameters if step.fallback.action else step.fallback.value)
 
 
 def _required_fields(step: Step) -> Iterable[str]:

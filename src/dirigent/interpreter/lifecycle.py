@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dirigent.domain.command import StartTimer
 from dirigent.domain.event import (
     CancelRequested,
     ExecutionAdmitted,
@@ -12,10 +13,14 @@ from dirigent.domain.event import (
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
+    Failure,
 )
 from dirigent.interpreter.beginning import begin, go_on, hold
 from dirigent.interpreter.compensation import break_off
+from dirigent.interpreter.durations import written_duration
+from dirigent.interpreter.ending import finish
 from dirigent.interpreter.state import Turn, open_region
+from dirigent.interpreter.stopping import stop_region
 
 
 def execution_started(turn: Turn, event: ExecutionStarted) -> None:
@@ -28,7 +33,7 @@ def execution_started(turn: Turn, event: ExecutionStarted) -> None:
     state.status, state.started_at = "pending" if event.pending else "running", event.at
     state.pending = event.pending
     whole = turn.graph.bodies[""]
-    open_region(state, "", state.regions[""], whole, turn.graph)
+    open_region(turn, "", state.regions[""], whole)
     if not event.pending:
         _begin_all(turn)
 
@@ -40,6 +45,17 @@ def execution_admitted(turn: Turn, event: ExecutionAdmitted) -> None:
     if not turn.state.paused:
         turn.state.status = _status(turn, "running")
     _begin_all(turn)
+
+
+def execution_timed_out(turn: Turn) -> None:
+    """The run fails; what changes nothing outside is stopped, and what does is waited for."""
+    whole = turn.state.regions[""]
+    limit = written_duration(turn.graph.definition.timeout_ms)
+    whole.failure = Failure(code="execution_timeout", message=f"the run took longer than {limit}")
+    whole.failure_status = "failed"
+    stop_region(turn, "", "the time of the run is over")
+    if not whole.open:
+        finish(turn)
 
 
 def execution_paused(turn: Turn, event: ExecutionPaused) -> None:
@@ -89,6 +105,9 @@ def execution_cancelled(turn: Turn, event: ExecutionCancelled) -> None:
 
 
 def _begin_all(turn: Turn) -> None:
+    limit_ms = turn.graph.definition.timeout_ms
+    if limit_ms:
+        turn.order("timer:execution", StartTimer(timer="execution", due=turn.state.now + limit_ms))
     for step in turn.graph.bodies[""].roots:
         begin(turn, step)
 

@@ -10,24 +10,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dirigent.domain.workflow import Compensate, Connection, Definition, Kind, Retry, Step, said
-from dirigent.interpreter.approval_parts import written_deciders
-from dirigent.interpreter.building import (
-    Parts,
-    build_connection,
-    build_step,
-    collect_holes,
-    need,
-    read_flow_type,
-)
+from dirigent.domain.workflow import Definition, FlowType, said
+from dirigent.interpreter.building import build_body, read_flow_type
 from dirigent.interpreter.checking import check_parts
 from dirigent.interpreter.durations import written_duration
 from dirigent.interpreter.inputs import read_input_schema
 from dirigent.interpreter.lint import FactsOf, lint, subject_of
+from dirigent.interpreter.parts import Parts, collect_holes, need
 from dirigent.interpreter.positions import read_data, read_yaml
 from dirigent.interpreter.problems import Findings, Path, Problem, shown
+from dirigent.interpreter.step_parts import read_span
 from dirigent.interpreter.triggering import TimeZones, build_triggers
-from dirigent.interpreter.written import WrittenWorkflow, read_written
+from dirigent.interpreter.writing import write_connection, write_step
+from dirigent.interpreter.written import STEPS_MAX, WrittenWorkflow, read_written
 
 Actions = Mapping[str, Collection[str]]
 
@@ -128,9 +123,10 @@ def definition_to_dict(definition: Definition) -> dict[str, Any]:
         "description": definition.description,
         "triggers": [said(trigger) for trigger in definition.triggers],
         "input": definition.input,
-        "steps": [_written_step(step) for step in definition.steps],
-        "connections": [_written_connection(connection) for connection in definition.connections],
+        "steps": [write_step(step) for step in definition.steps],
+        "connections": [write_connection(connection) for connection in definition.connections],
         "output": definition.output,
+        "timeout": written_duration(definition.timeout_ms) if definition.timeout_ms else None,
     }
     return {ROOT_KEY: {key: value for key, value in written.items() if value}}
 
@@ -171,80 +167,24 @@ def _definition(data: dict[str, Any], path: Path, parts: Parts, known: Known) ->
     written = read_written(WrittenWorkflow, data, path, findings)
     need("name", data, path, findings, "name: <what it is called>")
     need("steps", data, path, findings, "steps: and at least one step")
-    for index, step in enumerate(written.steps):
-        build_step(step, (*path, "steps", index), parts)
-    for index, connection in enumerate(written.connections):
-        build_connection(connection, (*path, "connections", index), parts)
+    flow_type = read_flow_type(written.type, (*path, "type"), findings)
+    at_once = flow_type is FlowType.PARALLEL
+    steps, connections = build_body(written.steps, written.connections, path, parts, at_once=at_once)
     collect_holes(written.output, (*path, "output"), parts)
+    if len(parts.ids) > STEPS_MAX:
+        message, fix = f"there are {len(parts.ids)} steps in all", "split it into subworkflows"
+        findings.add("WF009", (*path, "steps"), message, expected=f"at most {STEPS_MAX}", fix=fix)
     triggers = build_triggers(written.triggers, (*path, "triggers"), parts, known.timezones)
     if parts.steps:
         check_parts(parts, known.actions)
     return Definition(
         name=written.name,
-        type=read_flow_type(written.type, (*path, "type"), findings),
+        type=flow_type,
         description=written.description,
-        steps=tuple(step for _, step in parts.steps),
-        connections=tuple(connection for _, connection in parts.connections),
+        steps=steps,
+        connections=connections,
         triggers=triggers,
         output=written.output,
         input=read_input_schema(written.input, (*path, "input"), findings),
+        timeout_ms=read_span(written.timeout, (*path, "timeout"), findings),
     )
-
-
-def _written_step(step: Step) -> dict[str, Any]:
-    usual = Step(id="", kind=Kind.TRANSFORM)
-    timed_by_parameters = step.kind is Kind.APPROVAL and "timeout" in step.parameters
-    written: dict[str, Any] = {
-        "id": step.id,
-        "type": step.kind.value,
-        "agent_type": step.agent,
-        "action": step.action,
-        "parameters": step.parameters,
-        "conditions": list(step.conditions),
-        "when": step.when,
-        "foreach": step.foreach,
-        "max_parallel": step.max_parallel if step.max_parallel != usual.max_parallel else None,
-        "timeout": written_duration(step.timeout_ms) if step.timeout_ms and not timed_by_parameters else None,
-        "retry_policy": _written_retry(step.retry) if step.retry != usual.retry else None,
-        "on_error": step.on_error if step.on_error != usual.on_error else None,
-        "ends_as": step.ends_as if step.ends_as != usual.ends_as else None,
-        "workflow": step.workflow,
-        "duration": written_duration(step.wait_ms) if step.wait_ms else None,
-        "event": step.event,
-        "filter": step.filter,
-        "compensate": _written_compensate(step.compensate) if step.compensate else None,
-        **written_deciders(step.deciders, step.parameters),
-    }
-    return {key: value for key, value in written.items() if value}
-
-
-def _written_compensate(compensate: Compensate) -> dict[str, Any]:
-    usual = Compensate(agent="", action="")
-    written = {
-        "agent_type": compensate.agent,
-        "action": compensate.action,
-        "parameters": compensate.parameters,
-        "timeout": written_duration(compensate.timeout_ms) if compensate.timeout_ms else None,
-        "retry_policy": _written_retry(compensate.retry) if compensate.retry != usual.retry else None,
-    }
-    return {key: value for key, value in written.items() if value}
-
-
-def _written_retry(retry: Retry) -> dict[str, Any]:
-    return {
-        "max_attempts": retry.max_attempts,
-        "initial": written_duration(retry.initial_ms),
-        "backoff_factor": retry.backoff_factor,
-        "max": written_duration(retry.max_ms),
-        "jitter": retry.jitter,
-    }
-
-
-def _written_connection(connection: Connection) -> dict[str, Any]:
-    written = {
-        "from": connection.source,
-        "to": connection.target,
-        "condition": connection.condition,
-        "on": connection.on,
-    }
-    return {key: value for key, value in written.items() if value}

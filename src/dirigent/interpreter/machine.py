@@ -26,9 +26,13 @@ from dirigent.domain.event import (
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
+    FallbackStarted,
     FanOutStarted,
+    IterationStarted,
+    OutputMapped,
     SignalAwaited,
     SignalReceived,
+    StepCancelled,
     StepCompleted,
     StepFailed,
     StepOutcomeResolved,
@@ -40,7 +44,17 @@ from dirigent.domain.event import (
     WaitEnded,
 )
 from dirigent.domain.workflow import Definition
-from dirigent.interpreter import approvals, children, compensation, fanout, lifecycle, signals, steps, waits
+from dirigent.interpreter import (
+    approvals,
+    children,
+    compensation,
+    fanout,
+    lifecycle,
+    loops,
+    signals,
+    steps,
+    waits,
+)
 from dirigent.interpreter.graph import Graph, build_graph
 from dirigent.interpreter.state import State, Turn
 
@@ -62,6 +76,10 @@ HANDLERS: dict[type[Event], Handler] = {
     StepCompleted: steps.step_completed,
     StepFailed: steps.step_failed,
     StepSkipped: steps.step_skipped,
+    StepCancelled: steps.step_cancelled,
+    FallbackStarted: steps.fallback_started,
+    OutputMapped: steps.output_mapped,
+    IterationStarted: loops.iteration_started,
     StepOutcomeUnknown: steps.step_outcome_unknown,
     StepOutcomeResolved: steps.step_outcome_resolved,
     ActionRefused: steps.action_refused,
@@ -107,6 +125,11 @@ class Machine:
         """What is still to be done, in the order in which it was asked for."""
         return list(self.state.outstanding.values())
 
+    def has_cancelled(self, step: str) -> bool:
+        """Whether a step was cancelled, so that what still comes of it counts for nothing."""
+        found = self.state.steps.get(step)
+        return bool(step) and (found is None or found.status == "cancelled")
+
     def knows(self, signal: SignalReceived) -> bool:
         """Whether this very signal was received before; raises `SignalRefused` where it cannot be taken."""
         return signals.is_known(Turn(self.state, self.graph), signal)
@@ -145,6 +168,10 @@ LIFECYCLE: dict[type[Event], frozenset[str]] = {
     ApprovalRequested: frozenset({"running"}),
     ApprovalVoted: frozenset({"waiting"}),
     ApprovalDecided: frozenset({"waiting"}),
+    StepCancelled: frozenset({"running"}),
+    FallbackStarted: frozenset({"running"}),
+    OutputMapped: frozenset({"running"}),
+    IterationStarted: frozenset({"running"}),
     FanOutStarted: frozenset({"running"}),
     SignalAwaited: frozenset({"running"}),
     WaitEnded: frozenset({"waiting"}),

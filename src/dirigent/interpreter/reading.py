@@ -25,8 +25,12 @@ from dirigent.domain.event import (
     ExecutionResumed,
     ExecutionStarted,
     Failure,
+    FallbackStarted,
     FanOutStarted,
+    IterationStarted,
+    OutputMapped,
     SignalAwaited,
+    StepCancelled,
     StepCompleted,
     StepFailed,
     StepOutcomeResolved,
@@ -39,7 +43,7 @@ from dirigent.domain.event import (
 
 
 class StepReading(msgspec.Struct, kw_only=True):
-    """One step, or one item of a `foreach` step. Times are milliseconds since the epoch."""
+    """One step, or one item of a `foreach` step or of a loop. Times are milliseconds since the epoch."""
 
     id: str
     status: str = "running"
@@ -58,6 +62,7 @@ class StepReading(msgspec.Struct, kw_only=True):
     child: str = ""
     reason: str = ""
     votes: tuple[str, ...] = ()
+    fell_back: bool = False
 
     @property
     def duration_ms(self) -> int:
@@ -68,7 +73,8 @@ class StepReading(msgspec.Struct, kw_only=True):
 class Reading(msgspec.Struct, kw_only=True):
     """One execution: whose, of what, how far, with what result.
 
-    `compensations` says of an execution that ended without its result what was undone.
+    `compensations` says of an execution that ended without its result what was undone. `items` are the
+    items by their step, in the order in which they were first heard of, and `fans` how many there are.
     """
 
     execution_id: str
@@ -83,12 +89,16 @@ class Reading(msgspec.Struct, kw_only=True):
     spent: float = 0.0
     ended_at: int = 0
     events: int = 0
+    items: dict[str, list[StepReading]] = msgspec.field(default_factory=dict)
+    fans: dict[str, int] = msgspec.field(default_factory=dict)
 
     def step(self, name: str, at: int) -> StepReading:
         """The reading of a step, made at its first event."""
         found = self.steps.get(name)
         if found is None:
             found = self.steps[name] = StepReading(id=name, started_at=at)
+            if name.endswith("]"):
+                self.items.setdefault(name.rpartition("[")[0], []).append(found)
         return found
 
 
@@ -120,7 +130,7 @@ def _step_completed(reading: Reading, event: StepCompleted) -> None:
         step.output = event.output
     step.cost += event.cost
     reading.spent += event.cost
-    _end(step, "succeeded", event.at)
+    _end(step, "succeeded_by_fallback" if step.fell_back else "succeeded", event.at)
 
 
 def _step_failed(reading: Reading, event: StepFailed) -> None:
@@ -145,6 +155,26 @@ def _taken_over(reading: Reading, event: StepTakenOver) -> None:
     _end(step, "failed" if kept.error is not None else "succeeded", event.at)
 
 
+def _step_cancelled(reading: Reading, event: StepCancelled) -> None:
+    step = reading.step(event.step, event.at)
+    step.reason = event.reason
+    _end(step, "cancelled", event.at)
+
+
+def _fallback_started(reading: Reading, event: FallbackStarted) -> None:
+    step = reading.step(event.step, event.at)
+    step.status, step.fell_back, step.ended_at = "running", True, 0
+
+
+def _output_mapped(reading: Reading, event: OutputMapped) -> None:
+    reading.step(event.step, event.at).output = event.output
+
+
+def _iteration_started(reading: Reading, event: IterationStarted) -> None:
+    step = reading.step(event.step, event.at)
+    step.attempts, step.reason = 1, f"{event.index + 1} times"
+
+
 def _unknown(reading: Reading, event: StepOutcomeUnknown) -> None:
     reading.step(event.step, event.at).status = "outcome_unknown"
 
@@ -159,6 +189,7 @@ def _fan_out(reading: Reading, event: FanOutStarted) -> None:
     step = reading.step(event.step, event.at)
     step.attempts = 1
     step.reason = f"{len(event.items)} items"
+    reading.fans[event.step] = len(event.items)
 
 
 def _approval_requested(reading: Reading, event: ApprovalRequested) -> None:
@@ -238,15 +269,16 @@ def _end(step: StepReading, status: str, at: int) -> None:
 
 
 def _aggregated(reading: Reading, fan: str) -> dict[str, Any]:
-    prefix = f"{fan}["
-    items = [step for name, step in reading.steps.items() if name.startswith(prefix)]
-    items.sort(key=lambda step: int(step.id[len(prefix) : -1]))
-    failures = [
-        {"index": number, "code": step.error.code, "message": step.error.message}
-        for number, step in enumerate(items)
-        if step.status == "failed" and step.error is not None
-    ]
-    return {"results": [step.output for step in items], "failures": failures}
+    results: list[Any] = [None] * reading.fans.get(fan, 0)
+    failures = []
+    for item in reading.items.get(fan, []):
+        index = int(item.id[len(fan) + 1 : -1])
+        results[index] = item.output
+        if item.status == "failed" and item.error is not None:
+            failed = {"index": index, "code": item.error.code, "message": item.error.message}
+            results[index] = None
+            failures.append(failed)
+    return {"results": results, "failures": sorted(failures, key=lambda failed: int(str(failed["index"])))}
 
 
 _READERS: dict[type[Event], Callable[[Reading, Any], None]] = {
@@ -255,6 +287,10 @@ _READERS: dict[type[Event], Callable[[Reading, Any], None]] = {
     StepFailed: _step_failed,
     StepSkipped: _step_skipped,
     StepTakenOver: _taken_over,
+    StepCancelled: _step_cancelled,
+    FallbackStarted: _fallback_started,
+    OutputMapped: _output_mapped,
+    IterationStarted: _iteration_started,
     StepOutcomeUnknown: _unknown,
     StepOutcomeResolved: _resolved,
     FanOutStarted: _fan_out,

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from dirigent.domain.command import RecordEvent
 from dirigent.domain.errors import ExpressionError
-from dirigent.domain.event import ExecutionCompleted, ExecutionFailed, Failure, StepFailed, StepSkipped
+from dirigent.domain.event import Failure, StepFailed, StepSkipped
 from dirigent.domain.workflow import Kind
 from dirigent.interpreter import compensation
 from dirigent.interpreter.beginning import begin
-from dirigent.interpreter.graph import Edge, Node
-from dirigent.interpreter.state import Turn, remember_output
+from dirigent.interpreter.ending import step_settled
+from dirigent.interpreter.graph import Edge
+from dirigent.interpreter.recording import record
+from dirigent.interpreter.state import RegionState, StepState, Turn, remember_output
+from dirigent.interpreter.stopping import stop_step
+from dirigent.interpreter.ways import CASE
+
+_NOT_RUN = frozenset({"skipped", "cancelled"})
 
 
 def succeed(turn: Turn, step: str, output: object, *, own: bool = True) -> None:
     """A step has its result; what another execution did is not undone by this one."""
-    turn.state.steps[step].status = "succeeded"
-    remember_output(turn.state, step, output)
-    if own:
+    state = turn.state.steps[step]
+    state.status = "succeeded_by_fallback" if state.fell_back else "succeeded"
+    if not state.let_go:
+        by_name = turn.node_of(step).step.kind is not Kind.SWITCH
+        remember_output(turn.state, step, output, by_name=by_name)
+    if own and not state.fell_back:
         compensation.remember(turn, step, output)
     settle(turn, step)
 
 
 def fail(turn: Turn, step: str, error: Failure, status: str = "") -> None:
-    """A step has failed for good; what that means for the run is the step's `on_error`."""
+    """A step has failed for good; what that means for its region is the step's `on_error`.
+
+    A failure that leads only to joins which may do without it makes the result poorer; it counts when
+    one of them cannot begin.
+    """
     node, region = turn.node_of(step), turn.region_of(step)
     state = turn.state
     state.steps[step].status = "failed"
@@ -30,16 +42,18 @@ def fail(turn: Turn, step: str, error: Failure, status: str = "") -> None:
     if node.step.on_error == "continue":
         state.degraded = True
         remember_output(state, step, None)
-    elif not is_handled(node):
-        region.failure = region.failure or error
-        region.failure_status = region.failure_status or status or node.step.ends_as
+    elif node.awaited and not node.handled:
+        state.degraded = True
+    elif not node.handled:
+        _count_failure(region, error, status or node.step.ends_as)
     settle(turn, step)
 
 
 def settle(turn: Turn, step: str) -> None:
-    """Decide every way out of a step that has ended, and end the run with its last step."""
-    region = turn.region_of(step)
-    for edge in turn.node_of(step).outgoing:
+    """Decide every way out of a step that has ended, and end its region with its last step."""
+    key = turn.state.steps[step].region
+    region = turn.state.regions[key]
+    for edge in () if region.stopping else turn.node_of(step).outgoing:
         target = region.prefix + edge.target
         try:
             taken = _is_taken(turn, step, edge)
@@ -47,15 +61,13 @@ def settle(turn: Turn, step: str) -> None:
             _refuse_way(turn, edge, target, error)
             continue
         _arrive(turn, step, edge, target, taken)
-    region.remaining -= 1
-    if region.remaining == 0:
-        _finish(turn)
+    step_settled(turn, key)
 
 
 def _is_taken(turn: Turn, step: str, edge: Edge) -> bool:
     source = turn.graph.nodes[edge.source].step
     status = turn.state.steps[step].status
-    if status == "skipped":
+    if status in _NOT_RUN:
         return False
     if status == "failed" and source.on_error != "continue":
         return edge.on == "error"
@@ -63,10 +75,13 @@ def _is_taken(turn: Turn, step: str, edge: Edge) -> bool:
         return False
     if edge.condition is not None:
         return edge.condition.holds(turn.scope(edge.condition.names, step=step))
-    if source.kind is Kind.CONDITION:
-        output = turn.region_of(step).outputs[edge.source]
-        # None after a failure that is let pass: neither branch
-        return output is not None and bool(output["result"]) is (edge.on != "false")
+    if edge.on == CASE or source.kind is Kind.CONDITION:
+        output = turn.region_of(step).outputs.get(edge.source)
+        if not isinstance(output, dict):
+            return False  # after a failure that is let pass: no branch
+        if edge.on == CASE:
+            return bool(output["to"] == edge.target)
+        return bool(output["result"]) is (edge.on != "false")
     return True
 
 
@@ -75,13 +90,49 @@ def _arrive(turn: Turn, step: str, edge: Edge, target: str, taken: bool) -> None
     state.undecided -= 1
     state.taken += taken
     state.cut = state.cut or ("" if taken else _failed_before(turn, step, edge))
-    if state.undecided > 0 or state.status != "pending":
+    if state.status != "pending":
         return
-    if state.taken and not state.cut:
+    needed = turn.graph.nodes[edge.target].step.join
+    if needed:
+        _join(turn, target, state, needed, taken=taken)
+    elif state.undecided > 0:
+        return
+    elif state.taken and not state.cut:
         begin(turn, target)
-        return
-    reason = f"{state.cut} failed" if state.cut else f"no way in was taken (last: {step})"
-    turn.order(f"step:{target}", RecordEvent(event=skipped(turn, target, reason)))
+    else:
+        _skip(turn, target, state.cut, f"no way in was taken (last: {step})")
+
+
+def _join(turn: Turn, target: str, state: StepState, needed: int, *, taken: bool) -> None:
+    """Begin with the last of the ways that are needed, once; skip when there cannot be as many."""
+    if taken and state.taken == needed:
+        begin(turn, target)
+        region = turn.region_of(target)
+        for other in turn.node_of(target).rest:
+            stop_step(turn, region.prefix + other, f"{target} has begun without it")
+    elif state.taken + state.undecided < needed:
+        if state.cut:
+            _count_failure_of(turn, state.cut)
+        _skip(turn, target, state.cut, f"{state.taken} of the ways in were taken, {needed} are needed")
+
+
+def _count_failure_of(turn: Turn, step: str) -> None:
+    """A failure that a join might have done without is a failure after all."""
+    error = turn.state.steps[step].error
+    if error is not None:
+        _count_failure(turn.region_of(step), error, turn.node_of(step).step.ends_as)
+
+
+def _count_failure(region: RegionState, error: Failure, status: str) -> None:
+    region.failure = region.failure or error
+    region.failure_status = region.failure_status or status
+
+
+def _skip(turn: Turn, step: str, cut: str, reason: str) -> None:
+    turn.state.steps[step].status = "running"
+    turn.region_of(step).open += 1
+    reason = f"{cut} failed" if cut else reason
+    record(turn, step, StepSkipped(at=turn.state.now, step=step, reason=reason))
 
 
 def _failed_before(turn: Turn, step: str, edge: Edge) -> str:
@@ -91,12 +142,7 @@ def _failed_before(turn: Turn, step: str, edge: Edge) -> str:
         return ""
     if source.status == "skipped":
         return source.cut
-    return step if source.status == "failed" and not is_handled(turn.node_of(step)) else ""
-
-
-def is_handled(node: Node) -> bool:
-    """Whether the run goes on after a failure of this step."""
-    return node.step.on_error == "continue" or any(edge.on == "error" for edge in node.outgoing)
+    return step if source.status == "failed" and not turn.node_of(step).handled else ""
 
 
 def _refuse_way(turn: Turn, edge: Edge, target: str, error: ExpressionError) -> None:
@@ -105,40 +151,6 @@ def _refuse_way(turn: Turn, edge: Edge, target: str, error: ExpressionError) -> 
     state.undecided -= 1
     if state.status == "pending":
         failure = Failure(code=error.code, message=f"{edge.source} -> {edge.target}: {error}")
-        failed = StepFailed(at=turn.state.now, step=target, attempt=0, error=failure)
         state.status = "running"
-        turn.order(f"step:{target}", RecordEvent(event=failed))
-
-
-def skipped(turn: Turn, step: str, reason: str) -> StepSkipped:
-    """The event that says a step will not run."""
-    return StepSkipped(at=turn.state.now, step=step, reason=reason)
-
-
-def _finish(turn: Turn) -> None:
-    whole = turn.state.regions[""]
-    try:
-        output = _output(turn)
-    except ExpressionError as error:
-        if whole.failure is None:
-            whole.failure = Failure(code=error.code, message=f"output: {error}")
-            whole.failure_status = "failed"
-        output = None
-    compensation.end_run(turn, _terminal(turn, output))
-
-
-def _terminal(turn: Turn, output: object) -> ExecutionCompleted | ExecutionFailed:
-    state, whole = turn.state, turn.state.regions[""]
-    if whole.failure is not None:
-        return ExecutionFailed(at=state.now, status=whole.failure_status, error=whole.failure, output=output)
-    status = "partially_completed" if state.degraded else "completed"
-    return ExecutionCompleted(at=state.now, status=status, output=output)
-
-
-def _output(turn: Turn) -> object:
-    if turn.graph.output:
-        scope = turn.scope(turn.graph.output_names)
-        return {name: render(scope) for name, render in turn.graph.output.items()}
-    leaves, outputs = turn.graph.bodies[""].leaves, turn.state.outputs
-    produced = {name: outputs[name] for name in leaves if name in outputs}
-    return next(iter(produced.values())) if len(leaves) == 1 and produced else produced
+        turn.region_of(target).open += 1
+        record(turn, target, StepFailed(at=turn.state.now, step=target, attempt=0, error=failure))

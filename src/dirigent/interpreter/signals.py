@@ -9,8 +9,9 @@ from dirigent.domain.command import AwaitSignal, StartTimer
 from dirigent.domain.errors import ExpressionError, SignalRefused
 from dirigent.domain.event import Failure, SignalAwaited, SignalReceived, StepCompleted, StepFailed, WaitEnded
 from dirigent.domain.patterns import matches
-from dirigent.interpreter.beginning import record
+from dirigent.interpreter.recording import record
 from dirigent.interpreter.state import Turn
+from dirigent.interpreter.stopping import end_stopped
 
 KEPT_MAX = 1000
 
@@ -19,6 +20,9 @@ def signal_awaited(turn: Turn, event: SignalAwaited) -> None:
     """Park the step, unless what it waits for has come already."""
     step = event.step
     turn.answered(f"step:{step}")
+    if turn.state.steps[step].let_go:
+        end_stopped(turn, step)
+        return
     turn.state.steps[step].status = "waiting"
     turn.state.signals.awaited[step] = event.event
     turn.order(f"signal:{step}", AwaitSignal(step=step, event=event.event))

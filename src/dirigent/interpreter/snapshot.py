@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from dirigent.domain.command import AwaitSignal, BreakOff, InvokeAction, StartChild, StartTimer
+from dirigent.domain.command import AwaitSignal, BreakOff, CancelChild, InvokeAction, StartChild, StartTimer
 from dirigent.interpreter.graph import Graph
 from dirigent.interpreter.machine import Machine
 from dirigent.interpreter.state import State
 
-Standing = InvokeAction | BreakOff | StartTimer | AwaitSignal | StartChild
+Standing = InvokeAction | BreakOff | StartTimer | AwaitSignal | StartChild | CancelChild
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,8 @@ from dirigent.domain.event import (
     Kept,
     Passport,
     SignalReceived,
+    StepCompleted,
+    StepFailed,
     Unsettled,
 )
 from dirigent.domain.ids import item_step
@@ -28,18 +30,27 @@ from dirigent.interpreter.graph import Body, Graph, Node
 RESERVED_NAMES = frozenset({"input", "steps", "item", "index", "run"})
 
 
-class StepState(msgspec.Struct, kw_only=True):
-    """One step, or one item of a `foreach` step, as it stands.
+Ended = StepCompleted | StepFailed
 
-    `node` is its id in the definition and `region` where it stands. `status` is pending, running, waiting
-    (a person or a time), outcome_unknown, succeeded, failed or skipped. `undecided` and `taken` count the
-    ways in; `cut` names the failed step behind which nothing runs. `votes` are what people said about the
-    approval that it waits for, `payload` is what that is about. `reserved` is what an attempt that was let
-    through, and is not settled, may cost.
+
+class StepState(msgspec.Struct, kw_only=True):
+    """One step, or one item of a `foreach` step or of a loop, as it stands.
+
+    `node` is its id in the definition and `region` where it stands; `parent` is the step that it is an
+    item of. `status` is pending, running, waiting (a person or a time), outcome_unknown, succeeded,
+    succeeded_by_fallback, failed, skipped or cancelled. `undecided` and `taken` count the ways in; `cut`
+    names the failed step behind which nothing runs. `votes` are what people said about the approval that
+    it waits for, `payload` is what that is about. `effect` is the class of what an attempt that was let
+    through does, `reserved` what it may cost while it is not settled. `fell_back` says that its fallback
+    acts, `let_go` why nobody waits for it any more, and `overdue` that this is so because its time is
+    over. An item that has given its place back is `away`; `parked` are the steps that go on when it has
+    one again, each with what is recorded then.
     """
 
     node: str
     region: str = ""
+    parent: str = ""
+    index: int = -1
     status: str = "pending"
     attempt: int = 0
     undecided: int = 0
@@ -47,6 +58,7 @@ class StepState(msgspec.Struct, kw_only=True):
     cut: str = ""
     inputs: dict[str, Any] | None = None
     started: bool = False
+    effect: str = ""
     approved: str = ""
     error: Failure | None = None
     approval: str = ""
@@ -54,11 +66,14 @@ class StepState(msgspec.Struct, kw_only=True):
     deciders: Deciders | None = None
     votes: dict[str, str] = msgspec.field(default_factory=dict)
     payload: str = ""
-    calls: list[str] = msgspec.field(default_factory=list)
-    parent: str = ""
-    index: int = -1
+    calls: list[str] | None = None
     started_at: int = 0
     reserved: float = 0.0
+    fell_back: bool = False
+    let_go: str = ""
+    overdue: bool = False
+    away: bool = False
+    parked: dict[str, Ended | None] | None = None
 
 
 class Timing(msgspec.Struct, kw_only=True):
@@ -72,7 +87,8 @@ class Timing(msgspec.Struct, kw_only=True):
 class FanState(msgspec.Struct, kw_only=True):
     """A `foreach` step under way: its items, how many have begun, run and ended.
 
-    `ready` are the items that a person let go on and that wait until fewer than the bound run.
+    `ready` are the items that may go on and wait until fewer than the bound run; those before `served`
+    have had their turn. With `stopped` no further item begins.
     """
 
     items: list[Any]
@@ -82,6 +98,15 @@ class FanState(msgspec.Struct, kw_only=True):
     results: list[Any]
     failures: list[dict[str, Any]]
     ready: list[str] = msgspec.field(default_factory=list)
+    served: int = 0
+    stopped: bool = False
+
+
+class LoopState(msgspec.Struct, kw_only=True):
+    """A loop under way: how often its steps have run, and the output of the last time."""
+
+    count: int = 0
+    previous: Any = None
 
 
 class RegionState(msgspec.Struct, kw_only=True):
@@ -89,8 +114,9 @@ class RegionState(msgspec.Struct, kw_only=True):
 
     `outer` is the region around it, None for the whole, and `prefix` what the names of its steps begin
     with. `names` are what expressions inside it may read besides. `outputs` are by id, and `latest` says
-    whose output has a name last. `remaining` counts the steps that have not ended. `failure` is the
-    first that nobody handled.
+    whose output has a name last. `remaining` counts the steps that have not ended, `open` those of them
+    that have begun, `waiting` those that wait for a person. `failure` is the first that nobody handled.
+    With `stopping` nothing begins any more.
     """
 
     outer: str | None = None
@@ -99,6 +125,9 @@ class RegionState(msgspec.Struct, kw_only=True):
     outputs: dict[str, Any] = msgspec.field(default_factory=dict)
     latest: dict[str, str] = msgspec.field(default_factory=dict)
     remaining: int = 0
+    open: int = 0
+    waiting: int = 0
+    stopping: bool = False
     failure: Failure | None = None
     failure_status: str = ""
 
@@ -159,6 +188,7 @@ class State(msgspec.Struct, kw_only=True):
     steps: dict[str, StepState] = msgspec.field(default_factory=dict)
     regions: dict[str, RegionState] = msgspec.field(default_factory=_whole)
     fans: dict[str, FanState] = msgspec.field(default_factory=dict)
+    loops: dict[str, LoopState] = msgspec.field(default_factory=dict)
     calls: dict[str, CallStarted | CallEnded] = msgspec.field(default_factory=dict)
     signals: Signals = msgspec.field(default_factory=Signals)
     outstanding: dict[str, Command] = msgspec.field(default_factory=dict)
@@ -229,15 +259,18 @@ class Turn:
         """The region that a step stands in."""
         return self.state.regions[self.state.steps[step].region]
 
-    def scope(self, names: frozenset[str], *, step: str = "") -> dict[str, Any]:
-        """What these names stand for where a step stands: input, steps, run, item and index, bare names.
+    def scope(self, names: frozenset[str], *, step: str = "", inside: str | None = None) -> dict[str, Any]:
+        """What these names stand for where a step stands, or `inside` a region.
 
-        A bare name is the value of that name in the latest step output that has it, first inside the
-        step's own block, then around it, else in the input.
+        These are input, steps, run, what belongs to an item or a loop, and bare names. A bare name is the
+        value of that name in the latest step output that has it, first inside the step's own block, then
+        around it, else in the input.
         """
         state = self.state
         found = state.steps.get(step)
-        region = state.regions[found.region if found is not None else ""]
+        if inside is None:
+            inside = found.region if found is not None else ""
+        region = state.regions[inside]
         scope: dict[str, Any] = {"input": state.input, "steps": region.outputs, "run": {}}
         around = [region]
         while around[-1].outer is not None:
@@ -252,20 +285,24 @@ class Turn:
                 scope[name] = holder.outputs[holder.latest[name]][name]
             elif name in state.input:
                 scope[name] = state.input[name]
-        scope |= region.names
+        if region.names:
+            scope |= region.names
         if found is not None and found.parent:
             scope |= names_of_item(state, found)
         return scope
 
 
 def names_of_item(state: State, item: StepState) -> dict[str, Any]:
-    """What only the expressions of one item of a `foreach` step may read."""
+    """What only the expressions of one item of a `foreach` step, or of one time round a loop, may read."""
+    loop = state.loops.get(item.parent)
+    if loop is not None:
+        return {"index": item.index, "previous": loop.previous}
     return {"item": state.fans[item.parent].items[item.index], "index": item.index}
 
 
 def calls_under_way(state: State, step: StepState) -> float:
     """What the calls of a step may cost that were let through and of whose end nothing is known."""
-    calls = (state.calls[call] for call in step.calls)
+    calls = (state.calls[call] for call in step.calls or ())
     return sum(call.reserved for call in calls if isinstance(call, CallStarted))
 
 
@@ -280,27 +317,44 @@ def set_aside(state: State) -> dict[str, float]:
     return steps | {name: cost for name, cost in calls.items() if cost}
 
 
-def remember_output(state: State, step: str, output: Any) -> None:
+def remember_output(state: State, step: str, output: Any, *, by_name: bool = True) -> None:
     """Keep a step's output and let its fields be read by bare name."""
     node = state.steps[step].node
     region = state.regions[state.steps[step].region]
     region.outputs[node] = output
-    if isinstance(output, dict):
+    if by_name and isinstance(output, dict):
         for name in output:
             region.latest[name] = node
 
 
-def open_region(state: State, key: str, region: RegionState, body: Body, graph: Graph) -> None:
+def open_region(turn: Turn, key: str, region: RegionState, body: Body) -> None:
     """Make the states of all steps of a body."""
-    state.regions[key] = region
+    turn.state.regions[key] = region
     region.remaining = len(body.steps)
     for step in body.steps:
-        opened = StepState(node=step, region=key, undecided=graph.nodes[step].incoming)
-        state.steps[region.prefix + step] = opened
+        opened = StepState(node=step, region=key, undecided=turn.graph.nodes[step].incoming)
+        turn.state.steps[region.prefix + step] = opened
+
+
+def close_region(turn: Turn, key: str) -> None:
+    """Forget a block that has ended, with everything inside it."""
+    region = turn.state.regions.pop(key)
+    for step in turn.graph.bodies[turn.state.steps[key].node].steps:
+        name = region.prefix + step
+        close_items(turn.state, name)
+        del turn.state.steps[name]
+
+
+def close_items(state: State, step: str) -> None:
+    """Forget the items of a step."""
+    state.loops.pop(step, None)
+    fan = state.fans.pop(step, None)
+    for index in range(fan.begun if fan is not None else 0):
+        del state.steps[item_step(step, index)]
 
 
 def open_item(state: State, fan_step: str, index: int) -> str:
-    """Make the state of one item of a `foreach` step."""
+    """Make the state of one item of a `foreach` step, or of one time round a loop."""
     name = item_step(fan_step, index)
     fan = state.steps[fan_step]
     state.steps[name] = StepState(node=fan.node, region=fan.region, parent=fan_step, index=index)

@@ -17,7 +17,7 @@ from dirigent.domain.trigger import (
     Trigger,
     WebhookTrigger,
 )
-from dirigent.interpreter.building import Parts, Use, collect_holes, need, read_word
+from dirigent.interpreter.parts import Parts, Use, collect_holes, need, read_word
 from dirigent.interpreter.problems import Findings, Path, shown
 from dirigent.interpreter.scheduling import check_times
 from dirigent.interpreter.template import as_expression

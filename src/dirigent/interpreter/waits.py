@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dirigent.domain.event import StepCompleted, TimerFired
 from dirigent.interpreter.approvals import approval_expired
-from dirigent.interpreter.beginning import record
+from dirigent.interpreter.lifecycle import execution_timed_out
+from dirigent.interpreter.recording import record
 from dirigent.interpreter.signals import wait_expired
 from dirigent.interpreter.state import Turn
 from dirigent.interpreter.steps import retry_due
+from dirigent.interpreter.stopping import time_out
 
 
 def timer_fired(turn: Turn, event: TimerFired) -> None:
@@ -16,7 +18,11 @@ def timer_fired(turn: Turn, event: TimerFired) -> None:
         return
     turn.answered(f"timer:{event.timer}")
     kind, _, step = event.timer.partition(":")
-    if kind == "retry":
+    if kind == "execution":
+        execution_timed_out(turn)
+    elif kind == "timeout":
+        time_out(turn, step)
+    elif kind == "retry":
         retry_due(turn, step)
     elif kind == "approval":
         approval_expired(turn, step)

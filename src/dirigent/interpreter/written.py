@@ -16,6 +16,9 @@ STEPS_MAX = 10_000
 ATTEMPTS_MAX = 100
 DECIDERS = ("approvers", "roles", "required", "reject_after", "not_requester", "on_expiry")
 PARALLEL_MAX = 1000
+ITERATIONS_MAX = 10_000
+BLOCK_DEPTH_MAX = 8
+CASES_MAX = 1000
 
 
 class Written(BaseModel):
@@ -37,6 +40,7 @@ class WrittenWorkflow(Written):
     connections: list[Any] = []
     output: dict[str, Any] = {}
     input: dict[str, Any] = {}
+    timeout: Any = None
 
 
 class WrittenTrigger(Written):
@@ -73,7 +77,7 @@ class WrittenWebhook(WrittenEventTrigger):
 
 
 class WrittenStep(Written):
-    """One of `steps`. The parts under `conditions` and `retry_policy` are read on their own."""
+    """One of `steps`. Parts that are mappings or may have several forms are read on their own."""
 
     id: str = ""
     type: str = ""
@@ -87,7 +91,11 @@ class WrittenStep(Written):
     max_parallel: int = Field(default=16, ge=1, le=PARALLEL_MAX)
     timeout: Any = None
     retry_policy: Any = None
-    on_error: str = "fail"
+    on_error: Any = "fail"
+    fallback: Any = None
+    output: Any = None
+    join: Any = None
+    cancel_rest: bool = False
     ends_as: str = "failed"
     workflow: str = Field(default="", min_length=1)
     duration: Any = None
@@ -100,6 +108,49 @@ class WrittenStep(Written):
     reject_after: Any = None
     not_requester: Any = None
     on_expiry: Any = None
+    until: str = Field(default="", min_length=1)
+    while_: str = Field(default="", alias="while", min_length=1)
+    max_iterations: int = Field(default=0, ge=1, le=ITERATIONS_MAX)
+    on: str = Field(default="", min_length=1)
+    cases: list[Any] = Field(default=[], min_length=1, max_length=CASES_MAX)
+    default: str = Field(default="", min_length=1)
+    steps: list[Any] = Field(default=[], min_length=1, max_length=STEPS_MAX)
+    branches: list[Any] = Field(default=[], min_length=1, max_length=STEPS_MAX)
+    connections: list[Any] = []
+
+
+class WrittenCase(Written):
+    """One of `cases` of a switch."""
+
+    nullable: ClassVar[frozenset[str]] = frozenset({"value"})
+
+    when: str = Field(default="", min_length=1)
+    value: Any = None
+    to: str = ""
+
+
+class WrittenFallback(Written):
+    """The mapping under `fallback`."""
+
+    nullable: ClassVar[frozenset[str]] = frozenset({"value"})
+
+    agent_type: str = ""
+    agent: str = ""
+    action: str = ""
+    parameters: dict[str, Any] = {}
+    value: Any = None
+
+
+class WrittenOnError(Written):
+    """The mapping under `on_error`: the step that a failure leads to."""
+
+    fallback: str = ""
+
+
+class WrittenJoin(Written):
+    """The mapping under `join`: how many of the ways in."""
+
+    n: int = Field(default=0, ge=1, le=STEPS_MAX)
 
 
 class WrittenRetry(Written):

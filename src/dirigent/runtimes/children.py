@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dirigent.domain.command import StartChild
+from dirigent.domain.command import CancelChild, StartChild
 from dirigent.domain.event import (
     ChildEnded,
     Event,
@@ -88,7 +88,7 @@ def child_ended(machine: Machine, last: Event, now_ms: int) -> ChildEnded:
     )
 
 
-def never_begun(command: StartChild, now_ms: int) -> ChildEnded:
+def never_begun(command: StartChild | CancelChild, now_ms: int) -> ChildEnded:
     """What is told where an execution was not to begin any more."""
     return ChildEnded(at=now_ms, step=command.step, child=command.child, status="cancelled")
 

@@ -9,7 +9,7 @@ from dirigent.domain.command import AwaitSignal, StartChild
 from dirigent.ports import Passive
 from dirigent.runtimes.live import LiveExecution
 
-PATIENT = ("timer:approval:", "timer:signal:")
+PATIENT = ("timer:approval:", "timer:signal:", "timer:timeout:", "timer:execution")
 
 
 class Families:

@@ -7,7 +7,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from dirigent.domain.command import BreakOff, Command, InvokeAction, RecordEvent, StartChild, StartTimer
+from dirigent.domain.command import (
+    BreakOff,
+    CancelChild,
+    Command,
+    InvokeAction,
+    RecordEvent,
+    StartChild,
+    StartTimer,
+)
 from dirigent.domain.errors import IllegalTransition
 from dirigent.domain.event import (
     ActionRefused,
@@ -23,6 +31,7 @@ from dirigent.domain.event import (
     StepSkipped,
     TimerFired,
 )
+from dirigent.execution.request import Request
 from dirigent.interpreter.machine import Machine
 from dirigent.ports import Clock, Journal
 
@@ -38,7 +47,7 @@ LATE = (
     TimerFired,
 )
 SNAPSHOT_EVENTS = 1_000
-TO_BE_DONE = (InvokeAction, StartChild)
+TO_BE_DONE = (InvokeAction, StartChild, CancelChild)
 
 
 class Host(Protocol):
@@ -104,6 +113,11 @@ class LiveExecution:
         return passport.priority if passport is not None else 0
 
     @property
+    def working(self) -> bool:
+        """Whether an action is under way, or ready to be."""
+        return bool(self.tasks or self.ready)
+
+    @property
     def busy(self) -> bool:
         """Whether an action is under way or ready, or an event is not yet durable."""
         return bool(self.tasks or self.queued or self._events) or self.undurable > 0
@@ -122,7 +136,8 @@ class LiveExecution:
             self._apply(event)
         except IllegalTransition:
             state = self.machine.state
-            if not (state.ended or state.ending) or not isinstance(event, LATE):
+            over = state.ended or state.ending or self.machine.has_cancelled(getattr(event, "step", ""))
+            if not over or not isinstance(event, LATE):
                 raise
             return
         if self.machine.state.ended:
@@ -215,6 +230,27 @@ class LiveExecution:
         self._timers.pop(timer, None)
         if f"timer:{timer}" in self.machine.state.outstanding:
             self.note(TimerFired(at=self._host.clock.now_ms(), timer=timer))
+
+
+def request_of(live: LiveExecution, command: InvokeAction) -> Request:
+    """What the dispatcher is asked for a command of an execution."""
+    state = live.machine.state
+    assert state.passport is not None, "an execution starts with ExecutionStarted"
+    return Request(
+        passport=state.passport,
+        execution_id=live.execution_id,
+        step=command.step,
+        attempt=command.attempt,
+        agent=command.agent,
+        action=command.action,
+        inputs=command.inputs,
+        now_ms=state.now,
+        timeout_ms=command.timeout_ms,
+        approved=command.approved,
+        started=command.started,
+        key=command.key,
+        key_payload=command.payload,
+    )
 
 
 def _is_action_of(command: Command, step: str) -> bool:

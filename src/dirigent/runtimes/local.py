@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from dirigent.domain.command import AwaitSignal, Command, InvokeAction, StartChild, StartTimer
+from dirigent.domain.command import AwaitSignal, CancelChild, Command, InvokeAction, StartChild, StartTimer
 from dirigent.domain.errors import Conflict, DirigentError, JournalDamaged, NotFound
 from dirigent.domain.event import (
     TERMINAL,
@@ -26,7 +26,7 @@ from dirigent.domain.event import (
 from dirigent.domain.workflow import Definition
 from dirigent.execution.dispatcher import Dispatcher
 from dirigent.execution.failures import failure_of
-from dirigent.execution.request import Request, claim_of
+from dirigent.execution.request import claim_of
 from dirigent.interpreter import snapshot
 from dirigent.interpreter.machine import Machine
 from dirigent.interpreter.state import set_aside
@@ -36,7 +36,7 @@ from dirigent.runtimes.clock import last_recorded_at
 from dirigent.runtimes.definitions import Definitions, Library
 from dirigent.runtimes.families import Families, is_pending, moves, root_of
 from dirigent.runtimes.idling import SOON_MS, Alarms, Idling
-from dirigent.runtimes.live import SNAPSHOT_EVENTS, LiveExecution
+from dirigent.runtimes.live import SNAPSHOT_EVENTS, LiveExecution, request_of
 from dirigent.runtimes.places import Crowd, Places
 from dirigent.runtimes.pump import Pump
 
@@ -126,6 +126,7 @@ class LocalRuntime:
         It begins at once or, where too many are under way, when its turn has come. Raises `Overloaded`
         where too many wait for that.
         """
+        await self._pump.room()
         if self._places.has_room():
             await self._begin(definition, started)
             return
@@ -190,7 +191,9 @@ class LocalRuntime:
 
     async def _perform(self, live: LiveExecution, command: Command) -> None:
         if isinstance(command, InvokeAction):
-            await self._dispatcher.dispatch(_request(live, command), live)
+            await self._dispatcher.dispatch(request_of(live, command), live)
+        elif isinstance(command, CancelChild):
+            await self._cancel_child(live, command)
         else:
             assert isinstance(command, StartChild), "timers and events are not queued"
             await self._start_child(live, command)
@@ -198,15 +201,16 @@ class LocalRuntime:
     async def _start_child(self, live: LiveExecution, command: StartChild) -> None:
         """Start the execution that a step asked for; one that is there already is not started again."""
         await live.durable()
-        if f"step:{command.step}" not in live.machine.state.outstanding:
+        asked = live.machine.state.outstanding.get(f"step:{command.step}")
+        if asked is None:
             return
         if self.journal.head(command.child):
             self._take_up(live, command)
             return
-        if live.machine.state.paused:  # nothing begins; it is asked for again once the pause is over
-            return
-        if live.machine.state.ending is not None:
+        if live.machine.state.ending is not None or isinstance(asked, CancelChild):
             live.note(never_begun(command, self.clock.now_ms()))
+            return
+        if live.machine.state.paused:  # nothing begins; it is asked for again once the pause is over
             return
         try:
             definition = self._definitions.of_child(command, live.machine.state.passport)
@@ -223,9 +227,27 @@ class LocalRuntime:
             return
         await self._begin(definition, started)
 
+    async def _cancel_child(self, live: LiveExecution, command: CancelChild) -> None:
+        """Cancel the execution that a step started; its end is the end of the step."""
+        await live.durable()
+        asked = live.machine.state.outstanding.get(f"step:{command.step}")
+        if not isinstance(asked, CancelChild) or command.child in self.damaged:
+            return
+        child = self._awake(command.child)
+        if child is None and self.journal.head(command.child):
+            self._take_up(live, command)
+        elif child is None:
+            live.note(never_begun(command, self.clock.now_ms()))
+        elif not child.machine.state.ended:
+            wish = CancelRequested(at=self.clock.now_ms(), actor="parent", reason=command.reason)
+            child.note(wish)
+            self._tell_children(child, wish)
+
     def _performed(self, live: LiveExecution, error: BaseException | None) -> None:
         """A broken driver wakes everybody with its error."""
         self._came_to_rest(live)
+        if not (live.working or self._closing):
+            self._make_room(live)
         if error is not None:
             self._failure = self._failure or error
             self._live.touch_all()
@@ -364,7 +386,7 @@ class LocalRuntime:
         if isinstance(member, Passive) and member.until == due:
             self._awake(execution_id)
 
-    def _take_up(self, live: LiveExecution, command: StartChild) -> None:
+    def _take_up(self, live: LiveExecution, command: StartChild | CancelChild) -> None:
         """The child was started before: it is live, or it has ended and its end is told now."""
         if self._live.get(command.child) is not None or command.child in self.damaged:
             return
@@ -392,8 +414,11 @@ class LocalRuntime:
             return
         if not live.machine.state.ended:
             self._idling.rests(live)
+
+    def _make_room(self, live: LiveExecution) -> None:
+        """A family in which no action is under way, nor ready to be, takes no place."""
         root = root_of(live.execution_id)
-        if not any(isinstance(member, LiveExecution) and member.busy for member in self._live.below(root)):
+        if not any(isinstance(member, LiveExecution) and member.working for member in self._live.below(root)):
             self._places.leave(root)
             self._admit()
 
@@ -473,23 +498,3 @@ class LocalRuntime:
         if row is None:
             return NotFound(f"There is no execution {execution_id!r}.", code="execution_not_found")
         return Conflict(f"The execution {execution_id!r} has ended ({row.status}).")
-
-
-def _request(live: LiveExecution, command: InvokeAction) -> Request:
-    state = live.machine.state
-    assert state.passport is not None, "an execution starts with ExecutionStarted"
-    return Request(
-        passport=state.passport,
-        execution_id=live.execution_id,
-        step=command.step,
-        attempt=command.attempt,
-        agent=command.agent,
-        action=command.action,
-        inputs=command.inputs,
-        now_ms=state.now,
-        timeout_ms=command.timeout_ms,
-        approved=command.approved,
-        started=command.started,
-        key=command.key,
-        key_payload=command.payload,
-    )

@@ -14,7 +14,8 @@ from dirigent.execution.stepping import Suspended, begin_apart
 from dirigent.runtimes.fairness import TurnQueue
 
 TURN_COMMANDS_MAX = 16
-SLICE_S = 0.002
+SLICE_S = 0.005
+WAITING_MAX = 256
 
 
 class Turnable(Protocol):
@@ -59,12 +60,21 @@ class Pump:
         self._queue: TurnQueue[Turnable] = TurnQueue(weight_of)
         self._tasks: set[asyncio.Task[None]] = set()
         self._running = False
+        self._waiting = 0
+        self._relieved: asyncio.Event | None = None
+
+    async def room(self) -> None:
+        """Return when so few executions wait for their turn that one more does no harm."""
+        while self._waiting >= WAITING_MAX:
+            self._relieved = self._relieved or asyncio.Event()
+            await self._relieved.wait()
 
     def schedule(self, live: Turnable) -> None:
         """Give an execution a turn; one that is waiting for its turn is not queued twice."""
         if live.queued:
             return
         live.queued = True
+        self._waiting += 1
         self._queue.push(live.tenant, live.priority, live)
         if not self._running:
             self._start()
@@ -72,6 +82,9 @@ class Pump:
     async def stop(self) -> None:
         """Begin nothing more, and return when what was begun has been cancelled."""
         self._queue.clear()
+        self._waiting = 0
+        if self._relieved is not None:
+            self._relieved.set()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -85,26 +98,34 @@ class Pump:
     async def _run(self) -> None:
         until = time.perf_counter() + SLICE_S
         while self._queue:
-            live = self._queue.pop()
-            waiting = self._turn(live)
-            if waiting is not None:
-                await self._see_through(live, *waiting)
+            live = self._next()
+            suspended = self._turn(live)
+            if suspended is not None:
+                await self._see_through(live, suspended)
                 return
             if time.perf_counter() > until:
                 await asyncio.sleep(0)
                 until = time.perf_counter() + SLICE_S
         self._running = False
 
-    def _turn(self, live: Turnable) -> tuple[Command, Suspended[None]] | None:
+    def _next(self) -> Turnable:
+        self._waiting -= 1
+        if self._relieved is not None and self._waiting < WAITING_MAX // 4:
+            self._relieved.set()
+            self._relieved = None
+        return self._queue.pop()
+
+    def _turn(self, live: Turnable) -> Suspended[None] | None:
         """Carry out what is ready, within bounds; gives what waits, if something does."""
-        waiting = error = None
+        suspended = error = None
         try:
             for _ in range(TURN_COMMANDS_MAX):
-                if not live.ready or waiting is not None:
+                if not live.ready or suspended is not None:
                     break
                 command = live.ready.popleft()
                 suspended = begin_apart(self._perform(live, command))
-                waiting = (command, suspended) if suspended is not None else None
+                if suspended is not None:
+                    live.tasks[_this_task()] = command
             live.flush()
         except Exception as broken:
             error = broken
@@ -112,21 +133,24 @@ class Pump:
         self._ended(live, error)
         if live.ready:
             self.schedule(live)
-        return waiting
+        return suspended
 
-    async def _see_through(self, live: Turnable, command: Command, suspended: Suspended[None]) -> None:
+    async def _see_through(self, live: Turnable, suspended: Suspended[None]) -> None:
         """Stay with a command that waits; the others go on without this task."""
         self._running = False
         if self._queue:
             self._start()
-        task = asyncio.current_task()
-        assert task is not None, "the pump runs in a task"
-        live.tasks[task] = command
         error: BaseException | None = None
         try:
             await suspended
         except Exception as broken:
             error = broken
         finally:
-            live.tasks.pop(task, None)
+            live.tasks.pop(_this_task(), None)
             self._ended(live, error)
+
+
+def _this_task() -> asyncio.Task[None]:
+    task = asyncio.current_task()
+    assert task is not None, "the pump runs in a task"
+    return task

@@ -25,6 +25,7 @@ from dirigent.domain.event import (
     ExecutionResumed,
     ExecutionStarted,
     SignalAwaited,
+    StepCancelled,
     WaitEnded,
 )
 from dirigent.domain.patterns import matches
@@ -237,6 +238,16 @@ class MemoryProjections:
         )
         self._waiting.setdefault((stream, event.step), row)
 
+    def _step_cancelled(self, stream: str, event: StepCancelled) -> None:
+        self._waiting.pop((stream, event.step), None)
+        open_ones = self._open.get(stream, set())
+        for approval in [name for name in open_ones if self._approvals[name].step == event.step]:
+            open_ones.discard(approval)
+            row = self._approvals[approval]
+            self._approvals[approval] = _with(row, state="cancelled", decided_at=event.at)
+        if not open_ones:
+            self._open.pop(stream, None)
+
     def _taken(self, stream: str, event: WaitEnded) -> None:
         self._waiting.pop((stream, event.step), None)
 
@@ -259,6 +270,7 @@ _FOLDS: dict[type[Event], Callable[[MemoryProjections, str, Any], None]] = {
     ApprovalDecided: MemoryProjections._decide,
     SignalAwaited: MemoryProjections._awaited,
     WaitEnded: MemoryProjections._taken,
+    StepCancelled: MemoryProjections._step_cancelled,
 }
 
 

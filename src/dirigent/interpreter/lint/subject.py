@@ -8,11 +8,11 @@ from typing import Any
 
 from dirigent.domain.agent import Effect
 from dirigent.domain.workflow import Definition, Kind, Step
-from dirigent.interpreter.building import Parts, Use
 from dirigent.interpreter.expression import Expression, parse_expression
 from dirigent.interpreter.graph import build_graph
 from dirigent.interpreter.inputs import Misfit
 from dirigent.interpreter.lint.reach import Reach, reach_of
+from dirigent.interpreter.parts import Parts, Use
 from dirigent.interpreter.problems import Path
 from dirigent.interpreter.state import RESERVED_NAMES
 
@@ -78,6 +78,8 @@ class Subject:
         """The fields of a step's output; None where nobody can say."""
         if step.foreach:
             return frozenset({"results", "failures"})
+        if step.output is not None or step.fallback is not None:
+            return frozenset(step.output) if isinstance(step.output, dict) and not step.fallback else None
         if step.kind is Kind.TRANSFORM:
             return frozenset(step.parameters)
         if step.kind in _GIVES:

@@ -31,6 +31,7 @@ from dirigent.domain.event import (
     ExecutionStarted,
     FiringDecided,
     SignalAwaited,
+    StepCancelled,
     WaitEnded,
     WorkflowPaused,
     WorkflowResumed,
@@ -233,6 +234,12 @@ def _wait_ended(connection: apsw.Connection, _: int, stream: str, event: WaitEnd
     connection.execute(FOLDS["wait_ended"], (stream, event.step))
 
 
+def _step_cancelled(connection: apsw.Connection, _: int, stream: str, event: StepCancelled) -> None:
+    """Nobody waits any more at this step, neither for a person nor for a signal."""
+    connection.execute(FOLDS["close_approvals_of_step"], (event.at, stream, event.step))
+    connection.execute(FOLDS["wait_ended"], (stream, event.step))
+
+
 def _published(connection: apsw.Connection, position: int, _: str, event: EventPublished) -> None:
     connection.execute(FOLDS["event_published"], _published_row(position, event))
 
@@ -295,6 +302,7 @@ PROJECTED: dict[type[Event], Callable[[apsw.Connection, int, str, Any], None]] =
     ApprovalDecided: _decided,
     SignalAwaited: _awaited,
     WaitEnded: _wait_ended,
+    StepCancelled: _step_cancelled,
     EventPublished: _published,
     FiringDecided: _firing,
     WorkflowSaved: _workflow_saved,

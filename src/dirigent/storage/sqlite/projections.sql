@@ -181,6 +181,9 @@ UPDATE executions SET status = ?, ended_at = ? WHERE execution_id = ?
 -- name: close_approvals
 UPDATE approvals SET state = 'cancelled', decided_at = ? WHERE execution_id = ? AND state = 'open'
 
+-- name: close_approvals_of_step
+UPDATE approvals SET state = 'cancelled', decided_at = ? WHERE execution_id = ? AND step = ? AND state = 'open'
+
 -- name: approval_requested
 INSERT INTO approvals (
     position, approval_id, execution_id, tenant, step, agent, action, risk, reason, kind, payload_hash, preview,

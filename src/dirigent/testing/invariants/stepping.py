@@ -12,8 +12,11 @@ from dirigent.domain.event import (
     ApprovalRequested,
     ChildEnded,
     Event,
+    FallbackStarted,
     FanOutStarted,
+    OutputMapped,
     SignalAwaited,
+    StepCancelled,
     StepCompleted,
     StepFailed,
     StepOutcomeResolved,
@@ -23,6 +26,7 @@ from dirigent.domain.event import (
     TimerFired,
     WaitEnded,
 )
+from dirigent.domain.ids import defined_step
 from dirigent.domain.workflow import Retry
 from dirigent.interpreter.graph import Graph
 from dirigent.ports import Recorded
@@ -93,7 +97,8 @@ class _Follower:
         """A try ended without a result."""
         course = self._at(event.step)
         attempt = event.attempt or course.attempt  # 0: a way in could not be decided
-        self._ends(event.step, attempt, ("open", "started", "refused"), recorded)
+        phases = ("open", "started", "refused", *(("done",) if self._maps_output(event.step) else ()))
+        self._ends(event.step, attempt, phases, recorded)
         if event.error.retryable and attempt < self._retry(event.step).max_attempts:
             course.phase, course.failed_at = "retrying", event.at
 
@@ -101,6 +106,27 @@ class _Follower:
         """It does not run."""
         course = self._at(event.step)
         self._ends(event.step, course.attempt, ("open", "started"), recorded)
+
+    def cancelled(self, event: StepCancelled, recorded: Recorded) -> None:
+        """It was stopped, having changed nothing outside."""
+        course = self._at(event.step)
+        self._findings.met("S9")
+        if course.phase in ("unknown", "done"):
+            self._broken("S9", f"{event.step!r} is cancelled while it is {course.phase}", recorded)
+        course.phase = "done"
+
+    def fell_back(self, event: FallbackStarted, recorded: Recorded) -> None:
+        """After its last attempt something else takes its place, once."""
+        course = self._at(event.step)
+        if course.phase != "done" or event.attempt != course.attempt:
+            self._broken("S9", f"a fallback begins while {event.step!r} is {course.phase}", recorded)
+        course.phase, course.attempt, course.granted = "open", course.attempt + 1, course.granted + 1
+
+    def mapped(self, event: OutputMapped, recorded: Recorded) -> None:
+        """Its output was made from its result."""
+        course = self._at(event.step)
+        if course.phase != "done":
+            self._broken("S9", f"an output is made while {event.step!r} is {course.phase}", recorded)
 
     def unknown(self, event: StepOutcomeUnknown, recorded: Recorded) -> None:
         """Its effect may have happened."""
@@ -208,8 +234,13 @@ class _Follower:
     def _retry(self, step: str) -> Retry:
         if self._graph is None:
             return Retry()
-        node = self._graph.nodes.get(step) or self._graph.nodes.get(step.rpartition("[")[0])
+        node = self._graph.nodes.get(step) or self._graph.nodes.get(defined_step(step))
         return node.step.retry if node is not None else Retry()
+
+    def _maps_output(self, step: str) -> bool:
+        """Whether making its output may fail a step that had its result."""
+        node = self._graph.nodes.get(defined_step(step)) if self._graph is not None else None
+        return node is None or node.output is not None
 
     def _at(self, step: str) -> Course:
         course = self._courses.get(step)
@@ -226,6 +257,9 @@ _HANDLERS: dict[type[Event], Callable[[_Follower, Any, Recorded], None]] = {
     StepCompleted: _Follower.completed,
     StepFailed: _Follower.failed,
     StepSkipped: _Follower.skipped,
+    StepCancelled: _Follower.cancelled,
+    FallbackStarted: _Follower.fell_back,
+    OutputMapped: _Follower.mapped,
     StepOutcomeUnknown: _Follower.unknown,
     StepOutcomeResolved: _Follower.resolved,
     ApprovalRequested: _Follower.asked,
