@@ -33,6 +33,7 @@ def test_verify_names_what_is_damaged(tmp_path: Path) -> None:
     """One changed byte is exit code 1, with the stream's name."""
     execution_id = dirigent("run", HELLO, "-o", "json", data=tmp_path).data["execution_id"]
     connection = apsw.Connection(str(tmp_path / "journal.db"))
+    connection.execute("DROP TRIGGER events_are_not_changed")
     connection.execute(
         "UPDATE events SET body = CAST(body || 'x' AS BLOB)"
         " WHERE position = (SELECT max(position) FROM events)"

@@ -214,3 +214,39 @@ async def test_the_wal_is_moved_into_the_database_now_and_then(tmp_path: Path) -
     assert wal < 40_000_000 < (tmp_path / "journal.db").stat().st_size + wal
     assert journal.verify().damages == ()
     await journal.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET body = x'00' WHERE position = 1",
+        "UPDATE OR IGNORE events SET version = 9",
+        "DELETE FROM events WHERE position = 2",
+        "DELETE FROM events",
+    ],
+)
+async def test_the_database_itself_refuses_to_change_history(tmp_path: Path, statement: str) -> None:
+    """The port has no way to change or remove an event, and neither has somebody with a database tool."""
+    journal = SqliteJournal.open(tmp_path)
+    await journal.append("e", 0, [note(1), note(2)])
+    connection = apsw.Connection(str(tmp_path / "journal.db"))
+    with pytest.raises(apsw.ConstraintError, match="an event of the journal is never"):
+        connection.execute(statement)
+    connection.close()
+    assert journal.read("e") == [note(1), note(2)]
+    assert journal.verify().damages == ()
+    await journal.close()
+
+
+async def test_a_journal_of_an_earlier_version_gets_its_guards(tmp_path: Path) -> None:
+    """Opening puts the guards up where there are none."""
+    journal = SqliteJournal.open(tmp_path)
+    await journal.append("e", 0, [note(1)])
+    await journal.close()
+    with database(tmp_path) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'").get == 0
+    await SqliteJournal.open(tmp_path).close()
+    found = apsw.Connection(str(tmp_path / "journal.db"))
+    with pytest.raises(apsw.ConstraintError):
+        found.execute("DELETE FROM events")
+    found.close()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dirigent import __version__
 from dirigent.agents.catalogue import catalogue
+from dirigent.bootstrap.reactions import House, Reactions
 from dirigent.bootstrap.workshop import Workshop
 from dirigent.control.catalogue import control_agents
 from dirigent.control.policy.detection import Safety
@@ -30,14 +31,13 @@ from dirigent.execution.registry import Registry
 from dirigent.intake.engine_flows import DeliveryOrchestrator, GoalFlow, StoredWorkflowFlow, WorkflowFlow
 from dirigent.intake.events.log import EventLog
 from dirigent.intake.events.reading import read_event
+from dirigent.intake.events.upcasting import Upcasters
 from dirigent.intake.goals.report import GoalReport, report_goal
 from dirigent.intake.imports import ImportReport, import_folder
 from dirigent.intake.ingest import Accepted, Intake, Limits
 from dirigent.intake.library.store import WorkflowStore
 from dirigent.intake.triggers.armed import Armed
-from dirigent.intake.triggers.at_work import Reaction, Triggers
-from dirigent.intake.webhooks.definition import load_webhooks
-from dirigent.intake.webhooks.receiving import Webhooks
+from dirigent.intake.triggers.at_work import Reaction
 from dirigent.intake.workflows import Workflow, built_in, files_of, inspect_text, read_text
 from dirigent.integrations.deterministic_model import DeterministicModel
 from dirigent.integrations.file_outbox import FileOutbox
@@ -51,7 +51,6 @@ from dirigent.runtimes.local import LocalRuntime
 from dirigent.runtimes.places import Crowd
 from dirigent.settings import Settings, read_settings
 from dirigent.storage.sqlite.event_index import SqliteEventIndex
-from dirigent.storage.sqlite.firings import SqliteFirings
 from dirigent.storage.sqlite.journal import SqliteJournal
 from dirigent.storage.sqlite.lock import DataFolderLock
 from dirigent.storage.sqlite.memory import SqliteMemory
@@ -74,8 +73,8 @@ class Dirigent:
     language model; without one everything works by rules. The triggers of `workflows` (loaded ones, or
     files) are at work from the beginning, as are those of the folder in the settings. On entering, every
     execution that had not ended is taken up again. `flows` are what jobs may run beside `goal`,
-    `workflow` and `delivery`: workflows, or orchestrators of your own. Raises `DataFolderBusy` where
-    another process holds the folder.
+    `workflow` and `delivery`: workflows, or orchestrators of your own. `upcasters` read events of older
+    schemas. Raises `DataFolderBusy` where another process holds the folder.
 
     >>> async with Dirigent() as dirigent:
     ...     report = await dirigent.process_goal("Reactivate 50 dormant enterprise leads")
@@ -94,6 +93,7 @@ class Dirigent:
         clock: Clock | None = None,
         progress: Progress | None = None,
         flows: Mapping[str, Flow] | None = None,
+        upcasters: Upcasters | None = None,
     ) -> None:
         self.settings = settings or read_settings(data_folder=data_folder)
         if data_folder is not None:
@@ -103,6 +103,7 @@ class Dirigent:
         self.registry = Registry([*control_agents(), *catalogue(), *agents])
         self.resumed: list[str] = []
         self._flows = dict(flows or {})
+        self._upcasters = upcasters or Upcasters()
         self._workflows = [*workflows]
         self._progress = progress
         self._opened_at = time.monotonic()
@@ -122,7 +123,7 @@ class Dirigent:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.triggers.close()
+        await self.reactions.close()
         await self.runtime.close()
         self.work.close()
         self.registry.close()
@@ -130,7 +131,6 @@ class Dirigent:
         await self.journal.close()
         self.projections.close()
         self.event_index.close()
-        self.firings.close()
         self.workflows.close()
         self.memory.close()
         self.records.close()
@@ -180,7 +180,8 @@ class Dirigent:
             FreshIds().make,
         )
         self.intake = Intake(self.engine, self.registry, built_in, self.clock, self._limits())
-        self.triggers = self._triggers(folder)
+        self.reactions = self._reactions(folder)
+        self.triggers, self.webhooks = self.reactions.triggers, self.reactions.webhooks
         self.work = Workshop(folder, self.registry, self.clock, allow_delivery=self.settings.allow_delivery)
         self._offer_flows()
         self.resumed = await self.runtime.start()
@@ -190,7 +191,7 @@ class Dirigent:
             definition = self.workflow(workflow)
             self.arm(definition)
             self.registry.flows.replace(definition.name, self._as_orchestrator(definition))
-        await self.triggers.start()
+        await self.reactions.start()
 
     def allows_delivery(self, tenant: str) -> bool:
         """Whether anything may leave for this tenant."""
@@ -359,20 +360,21 @@ class Dirigent:
         definition = self.workflow(flow)
         return WorkflowFlow(self.engine, self.intake, lambda: definition)
 
-    def _triggers(self, folder: Path) -> Triggers:
-        self.firings = SqliteFirings(folder)
-        secrets = self.settings.webhook_secrets
-        self.webhooks = Webhooks(
-            load_webhooks(self.settings.webhooks),
-            {name: tuple(one.get_secret_value() for one in given) for name, given in secrets.items()},
-            self.events,
-            self.journal,
-            self.clock,
-            self.settings.tenant,
+    def _reactions(self, folder: Path) -> Reactions:
+        house = House(
+            folder=folder,
+            settings=self.settings,
+            journal=self.journal,
+            index=self.event_index,
+            log=self.events,
+            engine=self.engine,
+            registry=self.registry,
+            projections=self.projections,
+            clock=self.clock,
+            limits=self._limits(),
+            upcasters=self._upcasters,
         )
-        return Triggers(
-            self.events, self.event_index, self.journal, self.firings, self.engine, self.clock, self._limits()
-        )
+        return Reactions(house)
 
     def _rearm(self, row: WorkflowRow, definition: Definition) -> None:
         """Put the triggers of a stored workflow to work, or let them rest while it is paused."""

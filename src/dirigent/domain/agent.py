@@ -45,6 +45,7 @@ class ActionSpec:
     person or a write to a system outside: the delivery gate holds it while delivery is off.
     `lookup` names the action of the same agent that reads back whether a queryable effect happened.
     `runs_in` is loop, thread or process; `heartbeat_s` the longest it may go without a sign of life.
+    `handles` are the types of events, or patterns of types, that are brought to it as `event`.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ActionSpec:
     lookup: str | None = None
     runs_in: str = "loop"
     heartbeat_s: float | None = None
+    handles: tuple[str, ...] = ()
     description: str = ""
 
 

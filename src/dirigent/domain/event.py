@@ -10,6 +10,8 @@ from dirigent.domain.approval import ANYBODY, Deciders
 from dirigent.domain.event_base import Event as Event  # noqa: PLC0414  # events are taken from here
 from dirigent.domain.policy import Finding
 from dirigent.domain.trigger_event import ConsumerAdvanced as ConsumerAdvanced  # noqa: PLC0414
+from dirigent.domain.trigger_event import DeadLetterReplayed as DeadLetterReplayed  # noqa: PLC0414
+from dirigent.domain.trigger_event import EventDeadLettered as EventDeadLettered  # noqa: PLC0414
 from dirigent.domain.trigger_event import EventPublished as EventPublished  # noqa: PLC0414
 from dirigent.domain.trigger_event import FiringDecided as FiringDecided  # noqa: PLC0414
 from dirigent.domain.trigger_event import ScheduleAdvanced as ScheduleAdvanced  # noqa: PLC0414
@@ -474,6 +476,8 @@ AnyEvent = (
     | ActionRefused
     | EventPublished
     | ConsumerAdvanced
+    | EventDeadLettered
+    | DeadLetterReplayed
     | FiringDecided
     | TriggerPaused
     | TriggerResumed

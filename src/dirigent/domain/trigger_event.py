@@ -21,6 +21,24 @@ class ConsumerAdvanced(Event, frozen=True, kw_only=True, tag=True):
     position: int
 
 
+class EventDeadLettered(Event, frozen=True, kw_only=True, tag=True):
+    """A consumer could not deal with an event, however often it tried; it goes on with the next ones."""
+
+    consumer: str
+    position: int
+    event_id: str
+    attempts: int
+    error: str
+
+
+class DeadLetterReplayed(Event, frozen=True, kw_only=True, tag=True):
+    """A consumer dealt with an event that it had given up."""
+
+    consumer: str
+    position: int
+    actor: str
+
+
 class FiringDecided(Event, frozen=True, kw_only=True, tag=True):
     """A trigger fired, or would have, and no execution was started, or none yet.
 

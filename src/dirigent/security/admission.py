@@ -62,12 +62,14 @@ def action(
     lookup: str | None = None,
     runs_in: str = "",
     heartbeat_s: float | None = None,
+    handles: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a method as an action of its agent.
 
     `risk` and `effect` decide what autonomy allows and how a crash is treated; `cost` bounds what one
     call may cost; `outward` marks what leaves the house; `timeout_s` bounds how long it may take,
-    `heartbeat_s` how long it may go without `ctx.progress` or `ctx.heartbeat`.
+    `heartbeat_s` how long it may go without `ctx.progress` or `ctx.heartbeat`. An action that `handles`
+    types of events (`inventory.changed`, `order.*`) gets each of them as its input `event`.
 
     An async method runs on the event loop. A plain one blocks, so it runs in a thread or, with
     `runs_in="process"`, in a process of its own: for what keeps the processor busy. There it gets no
@@ -85,6 +87,7 @@ def action(
             lookup=lookup,
             runs_in=_place_of(method, runs_in),
             heartbeat_s=heartbeat_s,
+            handles=handles,
             description=(inspect.getdoc(method) or "").split("\n\n")[0],
         )
         return _guarded(method, spec)

@@ -27,7 +27,7 @@ async def main(folder: Path) -> None:
             await schedules.rest()
             clock.move(2000)
             await schedules.rest()
-            print("fired", *(row.cause for row in home.dirigent.firings.firings()), flush=True)
+            print("fired", *(row.cause for row in home.dirigent.triggers.firings.firings()), flush=True)
             await asyncio.to_thread(sys.stdin.read)
     except DataFolderBusy:
         print("busy", flush=True)

@@ -42,7 +42,7 @@ async def until(home: House, text: str) -> None:
 
 def fired(home: House) -> list[str]:
     """The times that were fired for, oldest first."""
-    return [row.cause for row in home.dirigent.firings.firings(decision="started")[::-1]]
+    return [row.cause for row in home.dirigent.triggers.firings.firings(decision="started")[::-1]]
 
 
 async def test_workdays_at_nine(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ async def away(
         await until(home, gone)
     async with house(tmp_path, flow, clock=FrozenClock(ms(back))) as home:
         await until(home, then)
-        left_out = home.dirigent.firings.firings(decision="skipped")
+        left_out = home.dirigent.triggers.firings.firings(decision="skipped")
         return fired(home), [(row.cause, row.count) for row in left_out]
 
 
@@ -218,7 +218,7 @@ async def test_a_sleeping_machine_catches_up_by_the_rule(tmp_path: Path) -> None
         clock.move(int(timedelta(hours=5).total_seconds()) * 1000)
         await home.dirigent.triggers.schedules.rest()
         assert fired(home) == []
-        assert [row.count for row in home.dirigent.firings.firings()] == [5]
+        assert [row.count for row in home.dirigent.triggers.firings.firings()] == [5]
         await until(home, "2024-01-01T14:10")
         assert fired(home) == ["2024-01-01T14:00:00Z"]
 

@@ -76,7 +76,7 @@ class House:
 
     def decisions(self, trigger: str | None = None) -> list[str]:
         """What became of the firings, oldest first."""
-        rows = self.dirigent.firings.firings(trigger=trigger, limit=10_000)
+        rows = self.dirigent.triggers.firings.firings(trigger=trigger, limit=10_000)
         return [row.decision for row in rows[::-1]]
 
 

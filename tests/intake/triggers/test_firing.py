@@ -44,7 +44,7 @@ async def test_skipped_while_one_runs(tmp_path: Path) -> None:
         await home.rest()
         assert (await fire(home, "c"))[0]
         assert home.decisions() == ["started", "skipped", "started"]
-        skipped = home.dirigent.firings.firings(decision="skipped")[0]
+        skipped = home.dirigent.triggers.firings.firings(decision="skipped")[0]
         assert (skipped.cause, skipped.reason) == ("b", f"{first} has not ended")
 
 
@@ -61,7 +61,7 @@ async def test_queued_until_the_one_before_has_ended(tmp_path: Path) -> None:
             home.dirigent.engine.read(row.execution_id).started for row in home.dirigent.engine.executions()
         ]
         assert [started.labels["cause"] for started in causes[::-1]] == ["a", "b", "c"]
-        assert home.dirigent.firings.queued() == []
+        assert home.dirigent.triggers.firings.queued() == []
 
 
 async def test_what_waits_survives_a_restart(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ async def test_what_waits_survives_a_restart(tmp_path: Path) -> None:
     async with house(tmp_path) as home:  # the workflow is not at work: nothing waits for its turn in vain
         await home.rest()
         assert home.statuses() == ["completed"]
-        assert len(home.dirigent.firings.queued()) == 2
+        assert len(home.dirigent.triggers.firings.queued()) == 2
     async with house(tmp_path, waiting("queue")) as home:
         while home.statuses() != ["completed"] * 3:
             await settle(5)
@@ -151,7 +151,7 @@ async def test_a_start_that_is_refused_is_on_record(tmp_path: Path) -> None:
     strict = workflow("w", on("go", overlap="skip"), input={"type": "object", "required": ["no"]})
     async with house(tmp_path, strict) as home:
         assert await fire(home, "a") == [""]
-        (failed,) = home.dirigent.firings.firings()
+        (failed,) = home.dirigent.triggers.firings.firings()
         assert failed.decision == "failed"
         assert "no" in failed.reason
         reaction = await home.dirigent.publish(event("b", "go", data={"no": 1}))

@@ -101,7 +101,7 @@ async def test_what_cannot_be_evaluated_is_on_record(
     async with house(tmp_path, workflow("bad", trigger), workflow("good", on("order.paid"))) as home:
         (started,) = (await home.dirigent.publish(event("e1", data=data))).triggered
         assert home.dirigent.engine.row(started).workflow == "good"
-        (failed,) = home.dirigent.firings.firings(decision="failed")
+        (failed,) = home.dirigent.triggers.firings.firings(decision="failed")
         assert (failed.workflow, failed.cause) == ("bad", "e1")
         assert "event.data.total" in failed.reason
 
@@ -110,7 +110,7 @@ async def test_many_failures_of_one_filter_are_one_record(tmp_path: Path) -> Non
     """A filter that errs for a whole batch is told once with how often."""
     async with house(tmp_path, workflow("w", on("order.paid", filter="event.data.total > 1"))) as home:
         await home.dirigent.triggers.publish_all([event(f"e{number}") for number in range(50)])
-        rows = home.dirigent.firings.firings()
+        rows = home.dirigent.triggers.firings.firings()
         assert sum(row.count for row in rows) == 50
         assert len(rows) < 10
 
@@ -179,7 +179,7 @@ async def test_a_circle_of_causes_is_cut(tmp_path: Path) -> None:
         await home.rest()
         by_workflow = [row.workflow for row in home.dirigent.engine.executions()]
         assert (by_workflow.count("w"), by_workflow.count("alarm")) == (DEPTH_MAX, 1)
-        (cut,) = home.dirigent.firings.firings(decision="cut")
+        (cut,) = home.dirigent.triggers.firings.firings(decision="cut")
         assert cut.workflow == "w"
         (alert,) = home.dirigent.event_index.events(type=CYCLE_CUT)
         assert alert.event.event.correlationid == "start"  # type: ignore[attr-defined]
@@ -215,6 +215,6 @@ async def test_executions_of_one_batch_start_in_its_order(tmp_path: Path) -> Non
     """What comes first starts first."""
     async with house(tmp_path, workflow("w", on("order.paid")), clerk=Clerk()) as home:
         reactions = await home.dirigent.triggers.publish_all([event(f"e{number}") for number in range(40)])
-        causes = [row.cause for row in home.dirigent.firings.firings()[::-1]]
+        causes = [row.cause for row in home.dirigent.triggers.firings.firings()[::-1]]
         assert causes == [f"e{number}" for number in range(40)]
         assert all(len(reaction.triggered) == 1 for reaction in reactions)

@@ -73,7 +73,7 @@ class Feed:
         """A page from the journal; the last one has been read when it is empty."""
         page = self._index.events(after=self.position, limit=limit)
         self._complete = not page
-        return [_taken(recorded) for recorded in page]
+        return [taken_of(recorded) for recorded in page]
 
     def _take(self, events: Sequence[Taken]) -> None:
         if self._reader_waits and events[0].position > self.position and self._at_once(events):
@@ -88,6 +88,7 @@ class Feed:
         self._arrived.set()
 
 
-def _taken(recorded: Recorded) -> Taken:
+def taken_of(recorded: Recorded) -> Taken:
+    """An event of the index as followers are told of it."""
     assert isinstance(recorded.event, EventPublished), "the index gives events only"
     return Taken(recorded.position, recorded.event.at, recorded.event.event)

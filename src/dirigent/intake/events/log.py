@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
+
+import structlog
 
 from dirigent.domain.domain_event import DomainEvent, event_key
 from dirigent.domain.errors import Conflict, InvalidInput
@@ -13,6 +16,8 @@ from dirigent.intake.events.reading import checked
 from dirigent.ports import Acknowledged, Clock, EventIndex, Journal
 
 STREAM_PREFIX = "events/"
+
+log = structlog.get_logger("dirigent.events")
 
 
 class Taken(NamedTuple):
@@ -92,9 +97,14 @@ class EventLog:
         return await group.future
 
     def follow(self, follower: Follower) -> Callable[[], None]:
-        """Be told of what is taken in from here on; returns how to stop."""
+        """Be told of what is taken in from here on; returns how to stop. Stopping twice is harmless."""
+
+        def stop() -> None:
+            with contextlib.suppress(ValueError):
+                self._followers.remove(follower)
+
         self._followers.append(follower)
-        return lambda: self._followers.remove(follower)
+        return stop
 
     def _take_in(self) -> None:
         gathered, self._gathered = self._gathered, {}
@@ -159,7 +169,10 @@ class EventLog:
             group.answer(known)
         if taken:
             for follower in list(self._followers):
-                follower(taken)
+                try:
+                    follower(taken)
+                except Exception:  # the others, and who waits for the answer, are not to suffer from it
+                    log.exception("follower.failed")
 
 
 def _admit(group: _Group, known: Mapping[bytes, Taken], fresh: dict[bytes, DomainEvent]) -> bool:

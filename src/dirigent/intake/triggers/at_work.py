@@ -15,6 +15,7 @@ from dirigent.domain.trigger import ScheduleTrigger
 from dirigent.domain.workflow import Definition
 from dirigent.engine import Engine
 from dirigent.intake.events.log import EventLog
+from dirigent.intake.events.upcasting import Upcasters
 from dirigent.intake.ingest import Limits
 from dirigent.intake.schedules.keeper import ScheduleKeeper
 from dirigent.intake.triggers.armed import Armed, arm
@@ -63,6 +64,7 @@ class Triggers:
         engine: Engine,
         clock: Clock,
         limits: Limits,
+        upcasters: Upcasters | None = None,
     ) -> None:
         self.table = TriggerTable()
         self.firings = firings
@@ -73,7 +75,9 @@ class Triggers:
         self.firer = Firer(engine, journal, firings, clock, limits)
         self.schedules = ScheduleKeeper(journal, self.firer, clock)
         self._names = WaitingNames()
-        self.matcher = TriggerMatcher(log, index, journal, engine, self.table, self.firer, self._names, clock)
+        self.matcher = TriggerMatcher(
+            log, index, journal, engine, self.table, self.firer, self._names, clock, upcasters or Upcasters()
+        )
         self._closed = False
         self._stop_observing = engine.runtime.observe(self._observe)
 

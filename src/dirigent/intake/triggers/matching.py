@@ -7,15 +7,17 @@ import contextlib
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 
 from dirigent.domain.domain_event import DEPTH_MAX, DomainEvent
-from dirigent.domain.errors import Conflict, ExpressionError
+from dirigent.domain.errors import Conflict, ExpressionError, InvalidInput
 from dirigent.domain.event import ConsumerAdvanced
 from dirigent.engine import Engine
 from dirigent.intake.events.feed import Feed
 from dirigent.intake.events.log import EventLog, Taken
+from dirigent.intake.events.upcasting import Upcasters
 from dirigent.intake.triggers.armed import Armed, event_scope
 from dirigent.intake.triggers.firing import Firer
 from dirigent.intake.triggers.table import TriggerTable
@@ -30,6 +32,17 @@ BATCH_EVENTS = 1000
 REMEMBERED_MAX = 10_000
 
 log = structlog.get_logger("dirigent.triggers")
+
+
+class Foreseen(NamedTuple):
+    """What an event would start, and whether that is there already."""
+
+    trigger: str
+    tenant: str
+    workflow: str
+    event_id: str
+    execution_id: str
+    started: bool
 
 
 class TriggerMatcher:
@@ -49,6 +62,7 @@ class TriggerMatcher:
         firer: Firer,
         names: WaitingNames,
         clock: Clock,
+        upcasters: Upcasters,
     ) -> None:
         self.position = 0
         self.failure: BaseException | None = None
@@ -60,6 +74,7 @@ class TriggerMatcher:
         self._firer = firer
         self._names = names
         self._clock = clock
+        self._upcasters = upcasters
         self._missed_until = 0
         self._started: OrderedDict[int, list[str]] = OrderedDict()
         self._waiters: dict[int, list[asyncio.Future[None]]] = {}
@@ -98,6 +113,22 @@ class TriggerMatcher:
         """The executions that the event at a position started or woke, as far as is remembered."""
         return self._started.get(position, ())
 
+    def foresee(self, taken: Taken) -> list[Foreseen]:
+        """What an event would start by the triggers of now; nothing is started, and nothing noted."""
+        matched = self._matched([taken])
+        known = self._firer.decided(matched.firings)
+        return [
+            Foreseen(
+                trigger=firing.armed.id,
+                tenant=firing.armed.tenant,
+                workflow=firing.armed.definition.name,
+                event_id=taken.event.id,
+                execution_id=firing.execution_id,
+                started=firing.execution_id in known,
+            )
+            for firing in matched.firings
+        ]
+
     async def _follow(self, feed: Feed) -> None:
         try:
             while True:
@@ -133,7 +164,7 @@ class TriggerMatcher:
         self._advance(batch[-1].position)
 
     def _matched(self, batch: Sequence[Taken]) -> _Matched:
-        matched = _Matched()
+        matched = _Matched(self._upcasters)
         find = self._table.for_event
         for taken in batch:
             triggers = find(taken.event)
@@ -205,9 +236,10 @@ class _Failure:
 class _Matched:
     """What a batch of events makes of the triggers."""
 
-    __slots__ = ("cut", "failed", "firings")
+    __slots__ = ("_upcasters", "cut", "failed", "firings")
 
-    def __init__(self) -> None:
+    def __init__(self, upcasters: Upcasters) -> None:
+        self._upcasters = upcasters
         self.firings: list[Firing] = []
         self.cut: list[Firing] = []
         self.failed: dict[Armed, _Failure] = {}
@@ -219,20 +251,29 @@ class _Matched:
 
     def take(self, taken: Taken, triggers: Sequence[Armed]) -> None:
         """Ask the filters of the triggers that have the event's type."""
-        scope = event_scope(taken.event)
+        try:
+            said = self._upcasters.current(taken.event)
+        except InvalidInput as error:
+            for armed in triggers:
+                self._fail(armed, taken, str(error))
+            return
+        taken = taken if said is taken.event else taken._replace(event=said)
+        scope = event_scope(said)
         for armed in triggers:
             try:
                 if armed.accepts is not None and not armed.accepts(scope):
                     continue
             except ExpressionError as error:
-                failure = self.failed.get(armed)
-                if failure is None:
-                    first = firing_for_event(armed, taken)
-                    failure = self.failed[armed] = _Failure(first, f"filter: {error}")
-                failure.count += 1
+                self._fail(armed, taken, f"filter: {error}")
                 continue
             firing = firing_for_event(armed, taken)
-            (self.firings if taken.event.depth < DEPTH_MAX else self.cut).append(firing)
+            (self.firings if said.depth < DEPTH_MAX else self.cut).append(firing)
+
+    def _fail(self, armed: Armed, taken: Taken, reason: str) -> None:
+        failure = self.failed.get(armed)
+        if failure is None:
+            failure = self.failed[armed] = _Failure(firing_for_event(armed, taken), reason)
+        failure.count += 1
 
 
 def _position(journal: Journal) -> int:

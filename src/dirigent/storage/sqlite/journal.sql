@@ -31,6 +31,13 @@ CREATE TABLE payloads (
     content BLOB NOT NULL
 ) STRICT;
 
+-- name: guards
+-- What was appended stays: whoever wants to change it has to take this away first, and the digests tell.
+CREATE TRIGGER IF NOT EXISTS events_are_not_changed BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'an event of the journal is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS events_are_not_removed BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'an event of the journal is never removed'); END;
+
 -- name: begin
 BEGIN IMMEDIATE
 

@@ -61,6 +61,7 @@ def open_journal(connection: apsw.Connection, reader: Reader, anchor: AnchorFile
         raise _refusal(anchor.path.parent, fault, seen)
     if accept:
         anchor.set_aside()
+    connection.execute(SQL["guards"])
     if connection.execute(SQL["meta"], ("projections",)).get != PROJECTIONS_MARK:
         with connection:
             refold(connection)

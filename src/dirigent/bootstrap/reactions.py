@@ -1,0 +1,136 @@
+"""What reacts to events and to time, put together: triggers, web hooks, agents that handle events, states."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from dirigent.engine import Engine
+from dirigent.execution.registry import Registry
+from dirigent.intake.events.agents import AgentOrchestrator
+from dirigent.intake.events.channels import Channels
+from dirigent.intake.events.consumers import EventConsumer
+from dirigent.intake.events.log import EventLog
+from dirigent.intake.events.loop import EventLoopManager
+from dirigent.intake.events.sourcing import EventSourcing
+from dirigent.intake.events.upcasting import Upcasters
+from dirigent.intake.ingest import Limits
+from dirigent.intake.triggers.at_work import Triggers
+from dirigent.intake.webhooks.definition import load_webhooks
+from dirigent.intake.webhooks.receiving import Webhooks
+from dirigent.ports import Clock, EventIndex, Journal
+from dirigent.settings import Settings
+from dirigent.storage.sqlite.firings import SqliteFirings
+from dirigent.storage.sqlite.projections import SqliteProjections
+
+LOOP = "agents"
+
+log = structlog.get_logger("dirigent.events")
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """What reactions need of the system."""
+
+    folder: Path
+    settings: Settings
+    journal: Journal
+    index: EventIndex
+    log: EventLog
+    engine: Engine
+    registry: Registry
+    projections: SqliteProjections
+    clock: Clock
+    limits: Limits
+    upcasters: Upcasters
+
+
+class Reactions:
+    """Started with the system and closed before it."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self.firings = SqliteFirings(house.folder)
+        self.triggers = Triggers(
+            house.log,
+            house.index,
+            house.journal,
+            self.firings,
+            house.engine,
+            house.clock,
+            house.limits,
+            house.upcasters,
+        )
+        self.webhooks = self._webhooks()
+        self.channels = Channels()
+        self.event_store = EventSourcing(
+            house.log,
+            house.index,
+            house.journal,
+            rebuild=house.projections.rebuild,
+            foresee=self.triggers.matcher.foresee,
+            upcasters=house.upcasters,
+        )
+        self.agent_coordinator = AgentOrchestrator(
+            house.engine, house.registry, self.channels, house.clock, house.limits
+        )
+        self.event_loop = EventLoopManager(self.consumer(LOOP), self.event_store, self.agent_coordinator)
+        self._looping: asyncio.Task[None] | None = None
+
+    def consumer(
+        self, name: str, *, tenant: str | None = None, types: Sequence[str] = ("*",)
+    ) -> EventConsumer:
+        """A follower of the events that keeps its place under its name."""
+        house = self._house
+        return EventConsumer(
+            name,
+            house.log,
+            house.index,
+            house.journal,
+            house.clock,
+            tenant=tenant,
+            types=types,
+            upcasters=house.upcasters,
+        )
+
+    async def start(self) -> None:
+        """Begin to react. The loop over the agents runs where one of them handles events."""
+        await self.triggers.start()
+        handlers = [action for spec in self._house.registry.specs() for action in spec.actions.values()]
+        if any(action.handles for action in handlers):
+            self._looping = asyncio.create_task(self._loop(), name="dirigent-event-loop")
+
+    async def close(self) -> None:
+        """Stop reacting. What was not dealt with is dealt with at the next start."""
+        if self._looping is not None:
+            self._looping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._looping
+        self.event_store.close()
+        await self.triggers.close()
+        self.firings.close()
+
+    async def _loop(self) -> None:
+        try:
+            await self.event_loop.process_events()
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("event_loop.stopped")
+
+    def _webhooks(self) -> Webhooks:
+        house = self._house
+        secrets = house.settings.webhook_secrets
+        return Webhooks(
+            load_webhooks(house.settings.webhooks),
+            {name: tuple(one.get_secret_value() for one in given) for name, given in secrets.items()},
+            house.log,
+            house.journal,
+            house.clock,
+            house.settings.tenant,
+        )
