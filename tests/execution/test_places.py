@@ -13,7 +13,10 @@ from dirigent import Dirigent, Effect, Risk, action, agent
 from dirigent.domain.errors import InvalidInput, Overloaded
 from dirigent.domain.workflow import Definition, Kind, Step
 from dirigent.engine import Start
+from dirigent.ports import Clock
+from dirigent.runtimes.idling import IDLE_MS
 from dirigent.settings import Settings
+from dirigent.testing.frozen_clock import FrozenClock
 
 
 @agent("worker", domain="test")
@@ -41,14 +44,22 @@ WORK = Definition(
 ASKS = Definition(name="asks", steps=(Step(id="ask", kind=Kind.APPROVAL),))
 
 
-def _dirigent(folder: Path, worker: Worker, *, at_once: int, pending: int = 100, **more: Any) -> Dirigent:
+def _dirigent(
+    folder: Path,
+    worker: Worker,
+    *,
+    at_once: int,
+    pending: int = 100,
+    clock: Clock | None = None,
+    **more: Any,
+) -> Dirigent:
     settings = Settings(
         data_folder=folder,
         max_concurrent_workflows=at_once,
         max_pending_workflows=pending,
         **more,
     )
-    return Dirigent(settings=settings, agents=[worker])
+    return Dirigent(settings=settings, agents=[worker], clock=clock)
 
 
 async def _start(dirigent: Dirigent, name: str, tenant: str = "t", priority: int = 5) -> None:
@@ -95,6 +106,20 @@ async def test_what_only_waits_takes_no_place(tmp_path: Path) -> None:
         await _start(dirigent, "a")
         assert (await dirigent.engine.rest("a")).status == "completed"
         assert _status(dirigent, "asks") == "awaiting_approval"
+
+
+async def test_what_left_memory_takes_no_place(tmp_path: Path) -> None:
+    """Being put out of memory is a turn like any other; the place it took is given back."""
+    worker, clock = Worker(), FrozenClock()
+    worker.gate.set()
+    async with _dirigent(tmp_path, worker, at_once=1, clock=clock) as dirigent:
+        await dirigent.engine.start(Start(definition=ASKS, tenant="t", actor="a", execution_id="asks"))
+        await dirigent.engine.rest("asks")
+        clock.move_to(clock.now_ms() + IDLE_MS)
+        await _until(lambda: not dirigent.runtime.running())
+        await _start(dirigent, "a")
+        assert _status(dirigent, "a") != "pending"
+        assert (await dirigent.engine.rest("a")).status == "completed"
 
 
 async def test_the_pending_are_pending_after_a_restart(tmp_path: Path) -> None:
