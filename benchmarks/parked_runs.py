@@ -29,7 +29,7 @@ async def measure(setting: Setting) -> list[Figure]:
             middle["create"],
             "s",
             PARK_S,
-            "each acknowledged when durable",
+            "each acknowledged when durable, and begun",
         ),
         _at_most("  resident over the idle engine", middle["parked_mb"], "MB", PARKED_MB, ""),
         _at_most(

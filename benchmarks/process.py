@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -17,11 +18,15 @@ class EngineProcess:
     """Starts `benchmarks.worker` over a data folder; an async context manager that kills it on leaving.
 
     `began` is when the process was asked for, on the monotonic clock, which all processes of a machine share.
-    `later_ms` sets its clock ahead.
+    `later_ms` sets its clock ahead; `at_once` is how many executions may be under way, where it is not the
+    usual number.
     """
 
-    def __init__(self, folder: Path, loop: str, *, later_ms: int = 0) -> None:
+    def __init__(self, folder: Path, loop: str, *, later_ms: int = 0, at_once: int | None = None) -> None:
         self._arguments = [str(folder), loop, str(later_ms)]
+        self._environment = dict(os.environ)
+        if at_once is not None:
+            self._environment["MAX_CONCURRENT_WORKFLOWS"] = str(at_once)
         self.opened: dict[str, Any] = {}
         self.began = 0.0
 
@@ -30,6 +35,7 @@ class EngineProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "benchmarks.worker", *self._arguments,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=ANSWER_BYTES_MAX,
+            env=self._environment,
         )  # fmt: skip
         self.opened = await self._answer()
         return self

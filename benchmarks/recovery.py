@@ -15,13 +15,13 @@ KILLS = 20
 async def measure(setting: Setting) -> list[Figure]:
     """Every execution has about a hundred events behind it and an action under way when it is killed."""
     folder, times = setting.place("recovery"), []
-    async with EngineProcess(folder, setting.loop) as engine:
+    async with EngineProcess(folder, setting.loop, at_once=RUNS) as engine:
         await engine.ask("hold", count=RUNS, steps=STEPS)
     for _ in range(KILLS):
-        async with EngineProcess(folder, setting.loop) as engine:
+        async with EngineProcess(folder, setting.loop, at_once=RUNS) as engine:
             running = await engine.ask("held", count=RUNS)
             times.append(running["at"] - engine.began)
-    async with EngineProcess(folder, setting.loop) as engine:
+    async with EngineProcess(folder, setting.loop, at_once=RUNS) as engine:
         await engine.ask("verify")
     note = f"{RUNS:,} in flight, {RUNS * STEPS * 2:,} events, {KILLS} kills; start of the process included"
     return [

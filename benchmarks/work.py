@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 
-from dirigent import Context, Effect, Risk, action, agent
+from dirigent import Context, Dirigent, Effect, Risk, action, agent
 from dirigent.domain.workflow import Connection, Definition, FlowType, Kind, Step
 from dirigent.interpreter.reading import Reading
 
@@ -14,6 +14,7 @@ ALL_AT_ONCE = 1_000_000
 ITEMS_MAX = 10_000
 SIGNAL = "bench.go"
 DAY_MS = 24 * 3600 * 1000
+POLL_S = 0.02
 
 
 @agent("bench", domain="benchmark", max_concurrency=ALL_AT_ONCE)
@@ -133,6 +134,12 @@ def held_after(steps: int) -> Definition:
         type=FlowType.SEQUENTIAL,
         steps=(*(_step(f"s{number}", "nothing", number) for number in range(steps)), last),
     )
+
+
+async def begun(dirigent: Dirigent) -> None:
+    """Return when no execution waits for its turn to begin any more."""
+    while dirigent.engine.executions(statuses=("pending",), limit=1):
+        await asyncio.sleep(POLL_S)
 
 
 def completed(reading: Reading) -> None:

@@ -17,14 +17,13 @@ from typing import Any
 from benchmarks.lanes import keep_in_flight
 from benchmarks.machine import resident_mb
 from benchmarks.setting import run_on
-from benchmarks.work import SIGNAL, Bench, chain, completed, held_after, parked, told
+from benchmarks.work import POLL_S, SIGNAL, Bench, begun, chain, completed, held_after, parked, told
 from dirigent import Dirigent
 from dirigent.domain.workflow import Definition
 from dirigent.engine import Start
 from dirigent.runtimes.clock import SystemClock
 
 LANES = 1000
-POLL_S = 0.02
 
 
 class LaterClock(SystemClock):
@@ -67,6 +66,7 @@ class Worker:
             return self._dirigent.engine.start(start)
 
         await keep_in_flight(count, LANES, one)
+        await begun(self._dirigent)
 
     async def tell(self, count: int) -> None:
         """Signal the first of those that wait for it, one after another, and see each to its end."""
@@ -97,6 +97,7 @@ class Worker:
 
     async def _accept(self, count: int, definition: Definition) -> None:
         await keep_in_flight(count, LANES, lambda: self._dirigent.intake.run_workflow(definition))
+        await begun(self._dirigent)
 
 
 def listener(number: int) -> str:
