@@ -95,7 +95,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def rules(self) -> tuple[str, ...]:
         """Ids of the rules that spoke, in their order."""
-        return tuple(finding.rule for finding in self.findings)
+        return tuple([finding.rule for finding in self.findings]) if self.findings else ()
 
     @property
     def objections(self) -> tuple[Finding, ...]:

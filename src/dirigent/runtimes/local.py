@@ -170,7 +170,7 @@ class LocalRuntime:
 
     def schedule(self, live: LiveExecution) -> None:
         """Give an execution its turn."""
-        if self._closing:
+        if live.queued or self._closing:
             return
         if not live.machine.state.pending:
             self._places.enter(root_of(live.execution_id))
