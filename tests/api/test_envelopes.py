@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from dirigent import Effect, Risk, action, agent
+from dirigent import Effect, Envelope, Risk, action, agent
+from dirigent.agents.catalogue import catalogue
 from dirigent.api.envelopes import envelope_of, record_type, snake_case
+from dirigent.control.catalogue import control_agents
 from dirigent.domain.event import ExecutionStarted, Passport
 from dirigent.execution.registry import Registry
 from dirigent.interpreter.reading import Reading, StepReading
@@ -109,3 +111,18 @@ def test_the_source_follows_from_the_effect(action_name: str, source: str) -> No
     record = envelope_of(*_ended(action_name, {"x": 1})).records[0]
     assert record.provenance["source"] == source
     assert record.provenance["created_at"] == "2024-11-26T14:30:00.000Z"
+
+
+EVERY_ACTION = [
+    (spec.key, name) for spec in Registry([*control_agents(), *catalogue()]).specs() for name in spec.actions
+]
+
+
+@pytest.mark.parametrize(("agent_key", "action_name"), EVERY_ACTION, ids=".".join)
+def test_every_action_of_every_agent_gives_an_envelope(agent_key: str, action_name: str) -> None:
+    """The contract at the border holds for the whole registry: valid, each record with its provenance."""
+    _, reading, step = _ended("models", [{"id": "a"}, {"n": 1}])
+    action = Registry([*control_agents(), *catalogue()]).action(agent_key, action_name)
+    envelope = Envelope.of(envelope_of(action, reading, step).as_dict())
+    assert {record.provenance["agent"] for record in envelope.records} == {agent_key}
+    assert (envelope.metadata["agent"], len(envelope.records)) == (agent_key, 2)

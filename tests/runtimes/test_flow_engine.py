@@ -162,6 +162,22 @@ async def test_a_fallback_takes_the_place_of_a_result() -> None:
     assert engine.last.steps["ask"].status == "succeeded"
 
 
+async def test_a_fallback_waits_for_the_last_attempt() -> None:
+    """A node that gets there in its second attempt needs none."""
+    clock, tried = FrozenClock(), 0
+
+    def ask(payload: dict[str, Any]) -> str:
+        nonlocal tried
+        tried += 1
+        if tried == 1:
+            raise TimeoutError
+        return "by asking"
+
+    node = Node(func=ask, retry=Retry(max_attempts=2), fallback=lambda payload: "by rule")
+    envelope = await _driven(OrchestrationEngine(clock=clock).run_flow([node], {}), clock)
+    assert envelope.records[0].data == {"value": "by asking"}
+
+
 async def test_a_node_that_may_fail_leaves_the_flow_partial() -> None:
     """The envelope names what is missing and why."""
 

@@ -82,7 +82,7 @@ def test_callers_that_arrive_together_share_a_commit(tmp_path: Path) -> None:
         for caller in callers:
             caller.start()
         gate.wait(30)
-        while len(queue._group._waiting) < CALLERS - 1:
+        while queue._group.waiting < CALLERS - 1:
             threading.Event().wait(0.001)
         other.execute("ROLLBACK")
         for caller in callers:
