@@ -16,6 +16,7 @@ from dirigent.domain.policy import Autonomy
 
 CONFIG_NAME = "are.config.json"
 WEBHOOK_SECRET = re.compile(r"DIRIGENT_WEBHOOK_[A-Z0-9_]+_SECRET")
+SECRET = "DIRIGENT_SECRET_"
 SECRET_WORDS = ("KEY", "SECRET", "TOKEN", "PASSWORD")
 SHOWN_VARIABLES = (
     "REDIS_URL",
@@ -99,6 +100,8 @@ class Settings(BaseModel):
     workflows: Path | None = None
     webhooks: Path | None = None
     webhook_secrets: dict[str, tuple[SecretStr, ...]] = {}
+    secrets: dict[str, SecretStr] = {}
+    http_allow: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8080
     max_concurrent_workflows: int = Field(default=100, ge=1)
@@ -152,6 +155,8 @@ def read_settings(
         "workflows": env.get("DIRIGENT_WORKFLOWS"),
         "webhooks": env.get("DIRIGENT_WEBHOOKS"),
         "webhook_secrets": _webhook_secrets(env),
+        "secrets": _secrets(env),
+        "http_allow": env.get("DIRIGENT_HTTP_ALLOW", "").replace(",", " ").split() or None,
         "host": env.get("DIRIGENT_HOST"),
         "port": env.get("PORT"),
         "max_concurrent_workflows": env.get("MAX_CONCURRENT_WORKFLOWS"),
@@ -171,6 +176,11 @@ def read_settings(
         )
     except ValidationError as error:
         raise _readable(error, "setting") from error
+
+
+def _secrets(env: Mapping[str, str]) -> dict[str, str]:
+    """What requests to other systems may put in a header: `DIRIGENT_SECRET_<NAME>`, by its name."""
+    return {name.removeprefix(SECRET): value for name, value in env.items() if name.startswith(SECRET)}
 
 
 def _webhook_secrets(env: Mapping[str, str]) -> dict[str, list[str]]:

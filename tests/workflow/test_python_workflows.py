@@ -21,13 +21,16 @@ from dirigent.workflow import (
     choose,
     condition,
     contains,
+    emit,
     event,
     expr,
     has,
+    http,
     index,
     input_,
     item,
     matches,
+    notify,
     on_api,
     on_demand,
     on_event,
@@ -137,6 +140,20 @@ EQUAL = {
     "wait_for_event": (
         lambda: workflow("x", wait_for_event("p", "order.paid", filter=event.data.n > 1, timeout=60)),
         "  - {id: p, type: wait_for_event, event: order.paid, filter: event.data.n > 1, timeout: 1m}\n",
+    ),
+    "emit": (
+        lambda: workflow("x", emit("e", "order.paid", {"n": input_.n}, subject="o/1", when=has(input_.n))),
+        "  - {id: e, type: emit, event: order.paid, data: {n: '${input.n}'}, subject: o/1,\n"
+        "     when: has(input.n)}\n",
+    ),
+    "http": (
+        lambda: workflow("x", http("h", input_.url, "POST", body={"n": 1}, effect="read", timeout=5)),
+        "  - {id: h, type: http, url: '${input.url}', method: POST, body: {n: 1}, effect: read,\n"
+        "     timeout: 5}\n",
+    ),
+    "notify": (
+        lambda: workflow("x", notify("n", "look", level="error", to=["ann"], channels=["in_app"])),
+        "  - {id: n, type: notify, message: look, level: error, to: [ann], channels: [in_app]}\n",
     ),
     "subworkflow": (
         lambda: workflow("x", subworkflow("s", "other", {"n": 1}), subworkflow("t", input_.plan)),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from dirigent.agents.operations.events import EventsAgent
+from dirigent.agents.operations.notifier import NotifierAgent
+from dirigent.agents.operations.web import HttpAgent
 from dirigent.agents.revenue.compliance import ComplianceAgent
 from dirigent.agents.revenue.delivery import DeliveryAgent
 from dirigent.agents.revenue.lead_scorer import LeadScorerAgent
@@ -18,7 +21,10 @@ def catalogue() -> tuple[type[Any], ...]:
     return (
         ComplianceAgent,
         DeliveryAgent,
+        EventsAgent,
+        HttpAgent,
         LeadScorerAgent,
+        NotifierAgent,
         QualityControlAgent,
         ResearcherAgent,
         RevivalEngineAgent,

@@ -41,9 +41,10 @@ from dirigent.intake.triggers.at_work import Reaction
 from dirigent.intake.workflows import Workflow, built_in, files_of, inspect_text, read_text
 from dirigent.integrations.deterministic_model import DeterministicModel
 from dirigent.integrations.file_outbox import FileOutbox
+from dirigent.integrations.web_client import WebClient
 from dirigent.interpreter.loading import Inspected
 from dirigent.interpreter.reading import Reading
-from dirigent.ports import Clock, Model, WorkflowRow
+from dirigent.ports import Clock, Model, Web, WorkflowRow
 from dirigent.ports.queueing import Orchestrator
 from dirigent.runtimes.clock import SystemClock
 from dirigent.runtimes.ids import FreshIds
@@ -70,11 +71,11 @@ class Dirigent:
     """The whole system over one data folder; an async context manager.
 
     `agents` are your own agent classes, beside those that come with Dirigent. `model` stands for the
-    language model; without one everything works by rules. The triggers of `workflows` (loaded ones, or
-    files) are at work from the beginning, as are those of the folder in the settings. On entering, every
-    execution that had not ended is taken up again. `flows` are what jobs may run beside `goal`,
-    `workflow` and `delivery`: workflows, or orchestrators of your own. `upcasters` read events of older
-    schemas. Raises `DataFolderBusy` where another process holds the folder.
+    language model; without one everything works by rules. `web` stands for the way to other systems. The
+    triggers of `workflows` (loaded ones, or files) are at work from the beginning, as are those of the folder
+    in the settings. On entering, every execution that had not ended is taken up again. `flows` are what jobs
+    may run beside `goal`, `workflow` and `delivery`: workflows, or orchestrators of your own. `upcasters`
+    read events of older schemas. Raises `DataFolderBusy` where another process holds the folder.
 
     >>> async with Dirigent() as dirigent:
     ...     report = await dirigent.process_goal("Reactivate 50 dormant enterprise leads")
@@ -89,6 +90,7 @@ class Dirigent:
         agents: Iterable[type[Any] | object] = (),
         workflows: Iterable[Workflow | Definition | str | Path] = (),
         model: Model | None = None,
+        web: Web | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
         progress: Progress | None = None,
@@ -102,6 +104,7 @@ class Dirigent:
         self.model = model or DeterministicModel()
         self.registry = Registry([*control_agents(), *catalogue(), *agents])
         self.resumed: list[str] = []
+        self._web = web
         self._flows = dict(flows or {})
         self._upcasters = upcasters or Upcasters()
         self._workflows = [*workflows]
@@ -125,6 +128,7 @@ class Dirigent:
     ) -> None:
         await self.reactions.close()
         await self.runtime.close()
+        await self.web.close()
         self.work.close()
         self.registry.close()
         self.snapshots.close()
@@ -143,6 +147,8 @@ class Dirigent:
         self.projections = SqliteProjections(folder)
         self.event_index = SqliteEventIndex(folder)
         self.events = EventLog(self.journal, self.event_index, self.clock)
+        secrets = {name: value.get_secret_value() for name, value in self.settings.secrets.items()}
+        self.web = WebClient(allowed=self.settings.http_allow, secrets=secrets)
         self.policy = RulePolicyGate(self._rules(), now_ms=self.clock.now_ms, safety=self._safety())
         gates = Gates(self.policy, self.records, self.allows_delivery)
         world = World(
@@ -151,6 +157,8 @@ class Dirigent:
             model=self.model,
             outbox=FileOutbox(folder / "outbox"),
             clock=self.clock,
+            events=self.events,
+            web=self._web or self.web,
         )
         self.dispatcher = Dispatcher(self.registry, gates, world, progress=self._progress)
         self.workflows = SqliteWorkflows(folder)

@@ -26,6 +26,9 @@ class Kind(enum.StrEnum):
     WAIT = "wait"
     WAIT_FOR_EVENT = "wait_for_event"
     SUBWORKFLOW = "subworkflow"
+    EMIT = "emit"
+    HTTP = "http"
+    NOTIFY = "notify"
     PARALLEL = "parallel"
     LOOP = "loop"
     FOREACH = "foreach"
@@ -108,7 +111,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     with `continue` a failure counts as an empty output and the run ends partially completed.
     `ends_as` is the status a failure of this step gives the run. `workflow` names a workflow or is an
     expression that gives a definition. `event` is the name, or the pattern, of the signal that is waited
-    for, and `filter` a condition on it.
+    for, and `filter` a condition on it. Steps of the kinds `emit`, `http` and `notify` hold the action of
+    the built-in agent that carries them out.
 
     `join` is how many taken ways in begin the step; 0 means that all of them must be decided. With
     `cancel_rest` what still runs and leads only here is then cancelled. A `switch` takes the first of

@@ -9,11 +9,26 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from dirigent.domain.errors import Refused
+from dirigent.domain.domain_event import DomainEvent, emitted_id
+from dirigent.domain.errors import ActionFailed, Refused
 from dirigent.domain.policy import Autonomy, Decision, Subject
-from dirigent.execution.delivery import deliver_admitted
+from dirigent.execution.delivery import deliver_admitted, publish_admitted
 from dirigent.execution.request import Ledger, Request, key_of
-from dirigent.ports import Memory, MemoryItem, Model, ModelReply, Outbox, Records
+from dirigent.ports import (
+    Acknowledged,
+    EventSink,
+    Memory,
+    MemoryItem,
+    Model,
+    ModelReply,
+    Outbox,
+    Records,
+    Web,
+    WebReply,
+    WebRequest,
+)
+
+SOURCE = "dirigent"  # of the events that runs publish
 
 
 class TenantRecords:
@@ -106,12 +121,15 @@ class CallContext:
     __slots__ = (
         "__action",
         "__door",
+        "__events",
         "__ledger",
         "__memory",
         "__ordinal",
         "__outbox",
+        "__published",
         "__records",
         "__request",
+        "__web",
         "attempt",
         "execution_id",
         "model",
@@ -130,6 +148,8 @@ class CallContext:
         memory: Memory,
         model: Model,
         outbox: Outbox,
+        events: EventSink | None = None,
+        web: Web | None = None,
     ) -> None:
         self.tenant = request.passport.tenant
         self.execution_id = request.execution_id
@@ -143,6 +163,9 @@ class CallContext:
         self.__records = records
         self.__memory = memory
         self.__outbox = outbox
+        self.__events = events
+        self.__web = web
+        self.__published = 0
         self.__ordinal = 0
 
     @property
@@ -177,6 +200,31 @@ class CallContext:
     def deliver(self, message_id: str, content: bytes) -> Path:
         """Hand a message to the outbox; works only in an action declared outward."""
         return deliver_admitted(self.__outbox, message_id, content)
+
+    async def publish(self, type: str, data: Any = None, *, subject: str = "") -> Acknowledged:
+        """Put a domain event on record under an id of this call's own."""
+        if self.__events is None:
+            raise ActionFailed("Nothing takes in events here.", fix="Run it in a Dirigent with an event log.")
+        request = self.__request
+        event = DomainEvent(
+            id=emitted_id(self.execution_id, self.step, self.__published),
+            source=SOURCE,
+            type=type,
+            tenant=self.tenant,
+            subject=subject,
+            correlationid=request.passport.correlation,
+            causationid=self.execution_id,
+            depth=request.passport.cause_depth + 1,
+            data=data,
+        )
+        self.__published += 1
+        return await publish_admitted(self.__events, event)
+
+    async def web(self, request: WebRequest) -> WebReply:
+        """Send a request to another system."""
+        if self.__web is None:
+            raise ActionFailed("Nothing reaches other systems here.", fix="Run it in a Dirigent.")
+        return await self.__web.send(request)
 
     def agents(self) -> list[dict[str, Any]]:
         """The registered agents and their actions, as plain data."""

@@ -24,7 +24,7 @@ from dirigent.execution.recording import Recorder
 from dirigent.execution.registry import Action, Registry
 from dirigent.execution.request import Ledger, Request
 from dirigent.execution.stepping import Pulse, within
-from dirigent.ports import Clock, Memory, Model, Outbox, Records
+from dirigent.ports import Clock, EventSink, Memory, Model, Outbox, Records, Web
 from dirigent.security.admission import Admission, admitted
 
 DEFAULT_TIMEOUT_MS = 300_000
@@ -40,6 +40,8 @@ class World:
     model: Model
     outbox: Outbox
     clock: Clock
+    events: EventSink | None = None
+    web: Web | None = None
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -343,6 +345,8 @@ class Dispatcher:
             memory=world.memory,
             model=world.model,
             outbox=world.outbox,
+            events=world.events,
+            web=world.web,
         )
 
     def _budget_reason(self, request: Request, action: Action) -> str:

@@ -265,4 +265,7 @@ _BEGINNINGS: dict[Kind, Callable[[Turn, str], None]] = {
     Kind.PARALLEL: _begin_block,
     Kind.LOOP: _begin_loop,
     Kind.FOREACH: _begin_block,
+    Kind.EMIT: _begin_agent,
+    Kind.HTTP: _begin_agent,
+    Kind.NOTIFY: _begin_agent,
 }

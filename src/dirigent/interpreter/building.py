@@ -7,7 +7,7 @@ it can be checked too; the findings keep the result from being used.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dirigent.domain.approval import ANYBODY, Deciders
@@ -16,6 +16,7 @@ from dirigent.domain.patterns import is_pattern
 from dirigent.domain.workflow import BLOCKS, Connection, FlowType, Kind, Step
 from dirigent.interpreter.approval_parts import read_deciders
 from dirigent.interpreter.expression import parse_expression
+from dirigent.interpreter.lowering import LOWERED, lower
 from dirigent.interpreter.operators import read_condition
 from dirigent.interpreter.parts import (
     AGENT_NAME,
@@ -54,13 +55,10 @@ FLOW_TYPES = {kind.value: kind for kind in FlowType} | dict.fromkeys(
 
 _KINDS = {kind.value: kind for kind in Kind} | {"delay": Kind.WAIT}
 _STANDS_IN = frozenset({"fallback", "output"})
+_ACTING = frozenset({"foreach", "max_parallel", "timeout", "retry_policy", "compensate"}) | _STANDS_IN
 _BLOCK = frozenset({"steps", "connections", "timeout"}) | _STANDS_IN
 _KEYS: dict[Kind, frozenset[str]] = {
-    Kind.AGENT: frozenset(
-        {"agent_type", "agent", "action", "parameters", "foreach", "max_parallel", "timeout", "retry_policy"}
-    )
-    | _STANDS_IN
-    | {"compensate"},
+    Kind.AGENT: _ACTING | {"agent_type", "agent", "action", "parameters"},
     Kind.VALIDATION: frozenset({"parameters"}),
     Kind.CONDITION: frozenset(),
     Kind.SWITCH: frozenset({"on", "cases", "default"}),
@@ -69,6 +67,9 @@ _KEYS: dict[Kind, frozenset[str]] = {
     Kind.WAIT: frozenset({"duration", "until"}),
     Kind.WAIT_FOR_EVENT: frozenset({"event", "filter", "timeout"}) | _STANDS_IN,
     Kind.SUBWORKFLOW: frozenset({"workflow", "parameters", "timeout", "compensate"}) | _STANDS_IN,
+    Kind.EMIT: _ACTING | LOWERED[Kind.EMIT].keys(),
+    Kind.HTTP: _ACTING | LOWERED[Kind.HTTP].keys() | {"effect"},
+    Kind.NOTIFY: _ACTING | LOWERED[Kind.NOTIFY].keys(),
     Kind.PARALLEL: frozenset({"branches"}) | _BLOCK,
     Kind.LOOP: frozenset({"while", "until", "max_iterations"}) | _BLOCK,
     Kind.FOREACH: frozenset({"foreach", "max_parallel"}) | _BLOCK,
@@ -81,6 +82,9 @@ _NEEDED: dict[Kind, tuple[str, ...]] = {
     Kind.WAIT: ("duration",),
     Kind.WAIT_FOR_EVENT: ("event",),
     Kind.SUBWORKFLOW: ("workflow",),
+    Kind.EMIT: ("event",),
+    Kind.HTTP: ("url",),
+    Kind.NOTIFY: ("message",),
     Kind.PARALLEL: ("steps",),
     Kind.LOOP: ("steps", "max_iterations"),
     Kind.FOREACH: ("foreach", "steps"),
@@ -137,14 +141,14 @@ def _build_step(data: Any, path: Path, parts: Parts) -> Step:
         check_name(getattr(written, key), key, AGENT_NAME, (*path, key), findings)
     conditions = _conditions(written, path, parts)
     own = conditions if kind in (Kind.CONDITION, Kind.VALIDATION) else ()
-    collect_holes(written.parameters, (*path, "parameters"), parts, of_item=bool(written.foreach))
+    agent, action, parameters = _action(kind, written, path, parts)
     on_error, fallback_step = read_on_error(written.on_error, (*path, "on_error"), findings)
     step = Step(
         id=written.id,
         kind=kind or Kind.CONDITION,
-        agent=written.agent_type or written.agent,
-        action=written.action,
-        parameters=written.parameters,
+        agent=agent,
+        action=action,
+        parameters=parameters,
         conditions=own,
         when=_guard(written, () if own else conditions, path, parts),
         foreach=_foreach(written, path, parts),
@@ -159,7 +163,7 @@ def _build_step(data: Any, path: Path, parts: Parts) -> Step:
         ends_as=read_word(written.ends_as, ("failed", "blocked", "rejected"), (*path, "ends_as"), findings),
         workflow=_workflow(written, path, parts),
         wait_ms=read_span(written.duration, (*path, "duration"), findings),
-        event=read_event(written.event, (*path, "event"), parts),
+        event="" if kind is Kind.EMIT else read_event(written.event, (*path, "event"), parts),
         filter=_filter(written, path, parts),
         compensate=read_compensate(written, path, parts),
         deciders=_deciders(written, kind, path, parts),
@@ -243,7 +247,12 @@ def _check_keys(kind: Kind, written: WrittenStep, data: Any, path: Path, finding
         if not any((key, other) in _INSTEAD and other in data for other in written.model_fields_set):
             need(key, data, path, findings)
     _check_alternatives(kind, written, path, findings)
-    if kind is Kind.AGENT and "max_parallel" in written.model_fields_set and not written.foreach:
+    if (
+        "max_parallel" in _ACTING & _KEYS[kind]
+        and kind is not Kind.FOREACH
+        and "max_parallel" in written.model_fields_set
+        and not written.foreach
+    ):
         message = "max_parallel says nothing without foreach"
         here = (*path, "max_parallel")
         findings.add("WF014", here, message, expected="foreach", fix="remove it, or add foreach", at_key=True)
@@ -350,6 +359,20 @@ def _filter(written: WrittenStep, path: Path, parts: Parts) -> str:
     if source:
         parts.uses.append(Use(source, (*path, "filter"), "condition"))
     return source
+
+
+def _action(
+    kind: Kind | None, written: WrittenStep, path: Path, parts: Parts
+) -> tuple[str, str, dict[str, Any]]:
+    """Agent, action and parameters, as they are written or as the kind of the step implies."""
+    places: Iterable[tuple[Path, Any]] = [((*path, "parameters"), written.parameters)]
+    asked = (written.agent_type or written.agent, written.action, written.parameters)
+    if kind in LOWERED:
+        lowered = lower(kind, written, path, parts.findings)
+        asked, places = (lowered.agent, lowered.action, lowered.parameters), lowered.places
+    for here, value in places:
+        collect_holes(value, here, parts, of_item=bool(written.foreach))
+    return asked
 
 
 def _deciders(written: WrittenStep, kind: Kind | None, path: Path, parts: Parts) -> Deciders:

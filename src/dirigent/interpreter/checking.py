@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from dirigent.domain.errors import ExpressionError
-from dirigent.domain.workflow import Step
+from dirigent.domain.workflow import Kind, Step
 from dirigent.interpreter.expression import Expression, parse_expression
 from dirigent.interpreter.parts import Parts, Use
 from dirigent.interpreter.problems import Findings, Path, shown
@@ -24,7 +24,8 @@ def check_parts(parts: Parts, actions: Mapping[str, Collection[str]] | None) -> 
         _check_use(use, steps, parts)
     if actions is not None:
         for path, step in parts.steps:
-            _check_agent(step.agent, step.action, path, actions, parts.findings)
+            if step.kind is Kind.AGENT:
+                _check_agent(step.agent, step.action, path, actions, parts.findings)
             for key, asked in (("fallback", step.fallback), ("compensate", step.compensate)):
                 if asked is not None:
                     _check_agent(asked.agent, asked.action, (*path, key), actions, parts.findings)

@@ -18,6 +18,8 @@ _EXAMPLES = {
     "duration": "duration: 5m",
     "event": "event: order.paid",
     "workflow": "workflow: <its name>",
+    "url": "url: https://shop.example/orders",
+    "message": "message: <what there is to know>",
     "cases": "cases: [{when: 'n > 1', to: <the id of a step>}]",
     "foreach": "foreach: input.leads",
     "max_iterations": "max_iterations: 10",

@@ -52,6 +52,7 @@ CODES: dict[str, str] = {
     "WF033": "The input is not described by a JSON Schema (2020-12).",
     "WF040": "The name of an event or a signal, or the pattern of such names, is not well formed.",
     "WF041": "More people have to approve than may decide.",
+    "WF042": "A request to another system does not fit together: its url, method, body or effect.",
 }
 
 

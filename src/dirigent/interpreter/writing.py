@@ -7,6 +7,7 @@ from typing import Any
 from dirigent.domain.workflow import Case, Compensate, Connection, Fallback, Kind, Retry, Step
 from dirigent.interpreter.approval_parts import written_deciders
 from dirigent.interpreter.durations import written_duration
+from dirigent.interpreter.lowering import LOWERED, raised
 
 _USUAL = Step(id="", kind=Kind.TRANSFORM)
 
@@ -41,7 +42,9 @@ def write_step(step: Step) -> dict[str, Any]:
         "default": step.default,
         **written_deciders(step.deciders, step.parameters),
     }
-    return {key: value for key, value in (written | _write_block(step)).items() if value}
+    if step.kind in LOWERED:
+        written |= dict.fromkeys(("agent_type", "action", "parameters"))
+    return {key: value for key, value in (written | _write_block(step)).items() if value} | raised(step)
 
 
 def write_connection(connection: Connection) -> dict[str, Any]:

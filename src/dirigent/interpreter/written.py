@@ -102,6 +102,18 @@ class WrittenStep(Written):
     event: str = Field(default="", min_length=1)
     filter: str = Field(default="", min_length=1)
     compensate: Any = None
+    data: Any = None
+    subject: Any = None
+    method: Any = None
+    url: Any = None
+    headers: Any = None
+    query: Any = None
+    body: Any = None
+    effect: Any = None
+    message: Any = None
+    level: Any = None
+    to: Any = None
+    channels: Any = None
     approvers: Any = None
     roles: Any = None
     required: Any = None

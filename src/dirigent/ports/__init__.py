@@ -25,6 +25,9 @@ from dirigent.ports.journal import Snapshots as Snapshots
 from dirigent.ports.journal import Verification as Verification
 from dirigent.ports.triggers import FiringRow as FiringRow
 from dirigent.ports.triggers import Firings as Firings
+from dirigent.ports.web import Web as Web
+from dirigent.ports.web import WebReply as WebReply
+from dirigent.ports.web import WebRequest as WebRequest
 from dirigent.ports.workflows import VersionRow as VersionRow
 from dirigent.ports.workflows import WorkflowRow as WorkflowRow
 from dirigent.ports.workflows import Workflows as Workflows
@@ -362,6 +365,14 @@ class Context(Protocol):
 
     def deliver(self, message_id: str, content: bytes) -> Path:
         """Hand a message to the outbox; works only in an action declared outward."""
+        ...
+
+    async def publish(self, type: str, data: Any = None, *, subject: str = "") -> Acknowledged:
+        """Put a domain event on record under an id of this call's own: a repeated attempt adds nothing."""
+        ...
+
+    async def web(self, request: WebRequest) -> WebReply:
+        """Send a request to another system; see `ports.web.Web`."""
         ...
 
     def progress(self, done: int, total: int, message: str = "") -> None:

@@ -250,6 +250,36 @@ def wait_for_event(
     return step(id, "wait_for_event", event=event, filter=filter, timeout=timeout, **common)
 
 
+def emit(
+    id: str,
+    event: str | Expression,
+    data: Any = None,
+    *,
+    subject: str | Expression | None = None,
+    **keys: Any,
+) -> Step:
+    """An event that is published, once."""
+    return step(id, "emit", event=event, data=data, subject=subject, **keys)
+
+
+def http(id: str, url: str | Expression, method: str | None = None, **keys: Any) -> Step:
+    """A request to another system; `headers`, `query`, `body` and `effect` as in a file."""
+    return step(id, "http", url=url, method=method, **keys)
+
+
+def notify(
+    id: str,
+    message: str | Expression,
+    *,
+    level: str | None = None,
+    to: Sequence[str | Expression] | None = None,
+    channels: Sequence[str] | None = None,
+    **keys: Any,
+) -> Step:
+    """Something that our own people are told."""
+    return step(id, "notify", message=message, level=level, to=to, channels=channels, **keys)
+
+
 def subworkflow(
     id: str,
     workflow: str | Expression,

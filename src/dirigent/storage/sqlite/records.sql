@@ -105,6 +105,24 @@ CREATE TABLE IF NOT EXISTS suppressions (
     PRIMARY KEY (tenant, address)
 ) WITHOUT ROWID;
 
+-- What our own people are told: notifications, alerts and statuses.
+CREATE TABLE IF NOT EXISTS notices (
+    tenant     TEXT NOT NULL,
+    notice_id  TEXT NOT NULL,
+    kind       TEXT NOT NULL
+        CONSTRAINT "a notice is a notification, an alert or a status"
+        CHECK (kind IN ('notification', 'alert', 'status')),
+    level      TEXT NOT NULL,
+    message    TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    run_id     TEXT,
+    step       TEXT,
+    created_at TIME_TEXT NOT NULL,
+    data       JSON_TEXT,
+    PRIMARY KEY (tenant, notice_id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS notices_by_time ON notices (tenant, created_at);
+
 CREATE TABLE IF NOT EXISTS imports (
     tenant         TEXT NOT NULL,
     source         TEXT NOT NULL,
@@ -118,7 +136,7 @@ CREATE TABLE IF NOT EXISTS imports (
     PRIMARY KEY (tenant, source)
 ) WITHOUT ROWID;
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- name: as_of
 SELECT max(ordered_at) FROM orders WHERE tenant = ?;
