@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from dirigent import __version__
 from dirigent.agents.catalogue import catalogue
 from dirigent.bootstrap.reactions import House, Reactions
-from dirigent.bootstrap.workshop import Workshop
+from dirigent.bootstrap.workshop import BUILT_IN_FLOWS, Workshop
 from dirigent.control.catalogue import control_agents
 from dirigent.control.policy.detection import Safety
 from dirigent.control.policy.gate import RulePolicyGate
@@ -198,7 +198,8 @@ class Dirigent:
         for workflow in [*files_of(self.settings.workflows), *self._workflows]:
             definition = self.workflow(workflow)
             self.arm(definition)
-            self.registry.flows.replace(definition.name, self._as_orchestrator(definition))
+            if definition.name not in BUILT_IN_FLOWS:
+                self.registry.flows.replace(definition.name, self._as_orchestrator(definition))
         await self.reactions.start()
 
     def allows_delivery(self, tenant: str) -> bool:

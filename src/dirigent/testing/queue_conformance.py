@@ -16,6 +16,9 @@ from typing import Any
 
 from dirigent.domain.errors import Conflict, InvalidInput, NotFound, QueueFull, StaleReceipt
 from dirigent.domain.job import DEAD, DELAYED, DONE, HELD, READY, JobFailure, QueuedJob
+from dirigent.domain.run import RunRecord
+from dirigent.execution.registry import Registry
+from dirigent.execution.worker import Worker
 from dirigent.ports.queueing import QueueBooks, QueueInterface
 from dirigent.testing.expecting import raises
 from dirigent.testing.frozen_clock import FrozenClock
@@ -397,6 +400,27 @@ class QueueConformance(ABC):
         assert len(taken) == THREADS * JOBS_PER_THREAD
         assert set(taken.values()) == {1}
 
+    def test_a_worker_tries_again_after_a_wait(self, tmp_path: Path) -> None:
+        """A transient error requeues with backoff: attempts at 0, 1 and 3 seconds, then the job is dead."""
+        clock = FrozenClock()
+        with closing(self.make_queue(tmp_path, clock)) as queue:
+            tried: list[int] = []
+
+            def flow(payload: object) -> object:
+                tried.append(clock.now_ms())
+                raise ConnectionError("no line")
+
+            worker, kept = _worker(queue, clock, flow)
+            queue.enqueue(TOPIC, {"job_id": "a", "run_id": "r", "flow": "lead"})
+            while queue.job("a").state != DEAD:
+                worker.run_once()
+                clock.move(250)
+            worker.close()
+            assert [at - tried[0] for at in tried] == [0, 1000, 3000]
+            assert [record.attempt for record in kept] == [1, 2, 3]
+            assert {failure.trace_id for failure in queue.job("a").failures} == {kept[0].trace_id}
+            assert queue.replay("a").state == READY
+
     def test_it_does_what_the_model_says(self, tmp_path: Path) -> None:
         """Random walks: after every step the queue answers as the model does, refusals included."""
         for seed in range(WALKS):
@@ -410,6 +434,29 @@ class QueueConformance(ABC):
                         walk.compare()
                 except AssertionError as error:
                     raise AssertionError(f"seed {seed}: {error}\n" + "\n".join(walk.told)) from error
+
+
+class _Kept(list[RunRecord]):
+    """An audit store that is a list."""
+
+    def keep(self, record: RunRecord) -> None:
+        self.append(record)
+
+    def attempts(self, run_id: str) -> list[RunRecord]:
+        return [record for record in self if record.run_id == run_id]
+
+    def runs(self, *, tenant: str = "", flow: str = "", limit: int = 100) -> list[RunRecord]:
+        return list(reversed(self))[:limit]
+
+    def purge(self, older_than: float) -> int:
+        return 0
+
+
+def _worker(queue: Queue, clock: FrozenClock, flow: Callable[[Any], Any]) -> tuple[Worker, _Kept]:
+    """A worker on the queue that knows the flow `lead`, and what it puts on record."""
+    registry, kept = Registry(), _Kept()
+    registry.register_flow("lead", flow)
+    return Worker(queue, registry, clock=clock, audit=kept, emit=lambda event: None), kept
 
 
 def _taken(queue: Queue, visibility_timeout: float = 30.0) -> QueuedJob:
