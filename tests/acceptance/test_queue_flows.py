@@ -163,6 +163,16 @@ def test_a_killed_worker_does_nothing_twice(tmp_path: Path) -> None:
     assert (tmp_path / "marks").read_text() == "first step\n"
 
 
+async def test_a_queue_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Health says so and goes on answering; the engine needs no queue."""
+    (tmp_path / "queue.db").write_text("no database, but long enough to be taken for a damaged one" * 100)
+    async with _system(tmp_path) as dirigent:
+        component = dirigent.health()["components"]["queue"]
+        assert component["status"] == "error"
+        assert "queue.db is damaged" in component["detail"]
+        assert (await dirigent.run(Workflow.parse(TWICE), {"numbers": [1]})).status == "completed"
+
+
 @pytest.mark.parametrize("wrong", [{"autonomy": "L9"}, {"budget": "much"}])
 async def test_what_the_payload_says_of_the_run_is_checked(tmp_path: Path, wrong: dict[str, Any]) -> None:
     """A wrong level or budget makes the job dead with the field named; nothing was started."""

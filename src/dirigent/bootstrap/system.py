@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -19,9 +19,9 @@ from dirigent.control.policy.gate import RulePolicyGate
 from dirigent.control.policy.loading import default_rules, load_rules, merged
 from dirigent.control.policy.rules import Rule
 from dirigent.domain.domain_event import DomainEvent
+from dirigent.domain.errors import DirigentError
 from dirigent.domain.event import Event
 from dirigent.domain.goal import Goal
-from dirigent.domain.job import TopicCounts
 from dirigent.domain.policy import Autonomy
 from dirigent.domain.workflow import Definition
 from dirigent.engine import Engine
@@ -313,7 +313,7 @@ class Dirigent:
         found = [
             *(_component(spec.key, "online", spec.description) for spec in agents),
             _component("executor", "online", f"{active} executions in memory"),
-            queue_health(self.work.counts()),
+            queue_health(self.work),
             _component("event_store", "error" if damaged else "online", "; ".join(damaged.values())),
             _component("database", "online", "SQLite"),
             _component("brain", "online", f"{self.model.provider} provider"),
@@ -427,8 +427,12 @@ def _component(name: str, status: str, detail: str) -> dict[str, str]:
     return {"name": name, "status": status, "detail": detail}
 
 
-def queue_health(counts: Sequence[TopicCounts]) -> dict[str, str]:
+def queue_health(work: Workshop) -> dict[str, str]:
     """The queue as a component; jobs that are dead wait for a person, and say so."""
+    try:
+        counts = work.counts()
+    except DirigentError as error:
+        return _component("queue", "error", str(error))
     dead = sum(count.dead for count in counts)
     still_open = sum(count.open for count in counts)
     told = f"embedded; {still_open} open, {dead} dead" if counts else "embedded"
