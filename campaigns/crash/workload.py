@@ -59,10 +59,14 @@ def plan(seed: str, number: int) -> Plan:
 
 
 class Parts:
-    """The steps of one definition as they are put together; each follows the one before unless it says so."""
+    """The steps of one definition as they are put together; each follows the one before unless it says so.
 
-    def __init__(self, chance: random.Random) -> None:
+    `within` is what stands before the names of steps as they run, where they belong to a block.
+    """
+
+    def __init__(self, chance: random.Random, within: str = "") -> None:
         self.chance = chance
+        self._within = within
         self._steps: list[Data] = []
         self._connections: list[Data] = []
         self._last: tuple[str, ...] = ()
@@ -92,7 +96,7 @@ class Parts:
         said: Data = {
             "agent_type": AGENT,
             "action": action,
-            "parameters": {"what": f"${{run.id}}:{name}{place}"},
+            "parameters": {"what": f"${{run.id}}:{self._within}{name}{place}"},
         }
         if action in ("keyed", "queryable", "once", "grave"):
             said["retry_policy"] = RETRY
@@ -119,7 +123,7 @@ class Parts:
         self._last = steps
 
     def _name(self, what: str) -> str:
-        return f"{what}{len(self._steps)}"
+        return f"{what}{len(self._steps)}{'_inside' if self._within else ''}"
 
 
 def _sequence(parts: Parts) -> Data:
@@ -235,6 +239,16 @@ def _unwell(parts: Parts) -> Data:
     return {}
 
 
+def _loop(parts: Parts) -> Data:
+    inside = Parts(parts.chance, within="rounds[${index}].")
+    inside.thoughts(1)
+    inside.effect()
+    parts.thoughts(1)
+    parts.step("loop", name="rounds", max_iterations=parts.chance.randint(2, 3), **inside.definition())
+    parts.thoughts(1)
+    return {}
+
+
 SHAPES: dict[str, Callable[[Parts], Data]] = {
     "sequence": _sequence,
     "parallel": _parallel,
@@ -248,4 +262,5 @@ SHAPES: dict[str, Callable[[Parts], Data]] = {
     "signal": _signal,
     "undo": _undo,
     "unwell": _unwell,
+    "loop": _loop,
 }
