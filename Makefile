@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: run test check bench bench-peers damage serve docs clean lock lock-peers help
+.PHONY: run test check bench bench-peers crash damage serve docs clean lock lock-peers help
 
 run: $(READY)  ## Load the example company and work on a goal (data in .dirigent)
 	@$(BIN)/dirigent import examples/wholesaler --org org_123
@@ -28,6 +28,9 @@ bench: $(READY)  ## Measure, and print the figures (FULL=1: also what takes long
 
 bench-peers: $(READY) .venv-peers/langgraph/.ready .venv-peers/dbos/.ready  ## The same work here, on LangGraph and on DBOS (FULL=1, ONLY=steps)
 	@$(BIN)/python -m benchmarks.peers $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))
+
+crash: $(READY)  ## Kill the engine at random and at every named point, and judge what is left (SEED=7 repeats a run)
+	@$(BIN)/python -m campaigns crash $(if $(SEED),--seed $(SEED))
 
 damage: $(READY)  ## Cut the power 20,000 times, damage every file, fail every write (SEED=7 repeats a run)
 	@$(BIN)/python -m campaigns disk $(if $(SEED),--seed $(SEED))

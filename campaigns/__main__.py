@@ -1,4 +1,4 @@
-"""Run campaigns: `python -m campaigns disk | power | damage | failing`, with a seed to repeat one.
+"""Run campaigns: `python -m campaigns CAMPAIGN --seed N`; the same seed repeats one.
 
 The exit status is 0 where everything is valid, 1 where something was violated, 2 where a campaign proves
 nothing because it did not reach what it is there for.
@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from campaigns.crash import kills
+from campaigns.crash import kills, named_points
 from campaigns.disk import damage, failing, power
 from campaigns.verdict import Verdict, worst
 
@@ -32,6 +32,10 @@ def _parser() -> argparse.ArgumentParser:
     kill.add_argument("--kills", type=int, default=kills.KILLS)
     kill.add_argument("--executions", type=int, default=kills.EXECUTIONS, help="at least")
     kill.add_argument("--lanes", type=int, default=kills.LANES, help="data folders worked on at once")
+    point = command("points", "have the engine die at named points, also while it recovers", _points)
+    point.add_argument("--times", type=int, default=named_points.TIMES, help="hits of each point")
+    point.add_argument("--lanes", type=int, default=named_points.LANES, help="data folders at once")
+    command("crash", "kills and points in full", _crash)
     cut = command("power", "cut the power between any two writes", lambda a: power.run(a.cuts, a.seed))
     cut.add_argument("--cuts", type=int, default=power.CUTS)
     hurt = command("damage", "damage the journal's files", lambda a: damage.run(a.share, a.seed))
@@ -46,6 +50,18 @@ def _kills(given: argparse.Namespace) -> Iterator[Verdict]:
     plan = kills.Plan(kills=given.kills, executions=given.executions, lanes=given.lanes, seed=given.seed)
     yield kills.campaign(plan)
     yield kills.control(given.seed)
+
+
+def _points(given: argparse.Namespace) -> Iterator[Verdict]:
+    yield named_points.campaign(named_points.Plan(times=given.times, lanes=given.lanes, seed=given.seed))
+    yield named_points.control(given.seed)
+
+
+def _crash(given: argparse.Namespace) -> Iterator[Verdict]:
+    yield kills.campaign(kills.Plan(seed=given.seed))
+    yield kills.control(given.seed)
+    yield named_points.campaign(named_points.Plan(seed=given.seed))
+    yield named_points.control(given.seed)
 
 
 def _disk(given: argparse.Namespace) -> Iterator[Verdict]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from campaigns.crash.judging import Judgement, judge
 from campaigns.crash.lane import Faults, Lane, LaneFailed
+from campaigns.crash.lanes import Lanes
 from campaigns.crash.processes import starting
 from campaigns.scratch import scratch
-from campaigns.verdict import Verdict, as_control, percentile
-from dirigent.testing.invariants import joined
+from campaigns.verdict import Verdict, as_control
 
 KILLS = 150
 EXECUTIONS = 1_500
@@ -22,13 +21,6 @@ AT_ONCE = 12
 CONTROL_KILLS = 2
 ALIVE_SECONDS = (0.05, 3.0)
 SHORTLY_SECONDS = (0.05, 0.6)
-
-ABSORBED_PER_KILL_MIN = 0.1
-IN_FLIGHT_SHARE_MIN = 0.3
-RECOVERY_P50_MAX, RECOVERY_P99_MAX = 1.5, 5.0
-
-# What processes that are killed cannot show: a disk that fails is another campaign.
-NOT_HERE = frozenset({"S28"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,64 +36,6 @@ class Plan:
     seed: int
     alive: tuple[float, float] = ALIVE_SECONDS
     warm: bool = False
-
-
-class Lanes:
-    """What came of all lanes together."""
-
-    def __init__(self, lanes: Sequence[Lane], judgements: Sequence[Judgement]) -> None:
-        self._judgements = judgements
-        self.report = joined(judgement.report for judgement in judgements)
-        self.kills = self._sum("kills")
-        self.ready = [life.ready_s for lane in lanes for life in lane.lives[1:] if life.ready_s]
-        self.opened = [life.opened_s for lane in lanes for life in lane.lives[1:] if life.ready_s]
-
-    def _sum(self, name: str) -> int:
-        return sum(getattr(judgement, name) for judgement in self._judgements)
-
-    def counts(self) -> dict[str, int]:
-        """What stands in the line of the campaign."""
-        return {
-            "executions": self._sum("executions"),
-            "acked": self._sum("acknowledged"),
-            "effects": self._sum("effects"),
-            "absorbed repeats": self._sum("absorbed"),
-        }
-
-    def violations(self) -> list[str]:
-        """What must not be."""
-        failures = [failure for judgement in self._judgements for failure in judgement.failures]
-        return failures + [str(violation) for violation in self.report.violations]
-
-    def details(self) -> list[str]:
-        """How long recovery took, and how close the kills came to what they are there for."""
-        shares = [(f"p{share * 100:.0f}", share) for share in (0.5, 0.99)]
-        times = ", ".join(f"{name} {percentile(self.ready, share):.2f} s" for name, share in shares)
-        opened = ", ".join(f"{name} {percentile(self.opened, share):.2f} s" for name, share in shares)
-        return [
-            f"recovery, from the start of the process: {times}, max {max(self.ready, default=0):.2f} s "
-            f"(targets: p50 {RECOVERY_P50_MAX} s, p99 {RECOVERY_P99_MAX} s); of that opening: {opened}",
-            f"{self._sum('kills_in_flight')} of {self.kills} kills with an effect in flight, "
-            f"{self._sum('absorbed_over_kills')} repeats absorbed that a kill had caused, "
-            f"{self._sum('announced') / max(1, self._sum('steps')):.0%} of steps with an effect",
-            f"put to the test: {', '.join(f'{id} {times:,}' for id, times in self.exercised())}",
-        ]
-
-    def exercised(self) -> list[tuple[str, int]]:
-        """How often each invariant was put to the test, in their order."""
-        found = self.report.exercised
-        return sorted(found.items(), key=lambda item: (item[0][0] != "S", item[0][0], int(item[0][1:])))
-
-    def void(self) -> Iterator[str]:
-        """What the campaign is there for and did not reach."""
-        absorbed = self._sum("absorbed_over_kills")
-        if absorbed < ABSORBED_PER_KILL_MIN * self.kills:
-            yield f"{absorbed} repeats absorbed over {self.kills} kills: hardly a kill hit an effect"
-        if self._sum("kills_in_flight") < IN_FLIGHT_SHARE_MIN * self.kills:
-            yield f"only {self._sum('kills_in_flight')} of {self.kills} kills had an effect in flight"
-        missed = [id for id in self.report.never_exercised if id not in NOT_HERE]
-        if missed:
-            yield f"never put to the test: {', '.join(missed)}"
 
 
 async def run_lane(lane: Lane, plan: Plan) -> Judgement:

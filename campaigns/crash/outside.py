@@ -16,6 +16,7 @@ from dirigent.domain.errors import TransientError
 
 AGENT, UNWELL = "outside", "unwell"
 COST = 0.01
+LATE_SECONDS = 0.1
 
 
 @agent(AGENT, domain="campaigns", description="Acts on the recorder.", max_concurrency=1000)
@@ -89,10 +90,14 @@ class Outside:
         )
         if not self._hasty:
             return await self._tell(call, what)
-        task = asyncio.ensure_future(self._tell(call, what))
+        task = asyncio.ensure_future(self._tell_late(call, what))
         self._behind.add(task)
         task.add_done_callback(self._behind.discard)
         return "done, they say"
+
+    async def _tell_late(self, call: Witnessed, what: str) -> str:
+        await asyncio.sleep(LATE_SECONDS)
+        return await self._tell(call, what)
 
     async def _tell(self, call: Witnessed, what: str) -> str:
         self._reached("effect.before_call")

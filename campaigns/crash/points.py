@@ -25,18 +25,23 @@ from dirigent.domain.event import (
     CallStarted,
     CancelRequested,
     ChildEnded,
+    CompensationStarted,
     DefinitionStored,
     Event,
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
     FanOutStarted,
+    IterationStarted,
+    SignalAwaited,
+    SignalReceived,
     StepCompleted,
     StepFailed,
     StepOutcomeResolved,
     StepOutcomeUnknown,
     StepStarted,
     TimerFired,
+    WaitEnded,
 )
 from dirigent.runtimes.clock import SystemClock
 from dirigent.storage.sqlite.anchor import Anchor, AnchorFile
@@ -56,6 +61,11 @@ _KINDS: dict[type[Event], str] = {
     ApprovalRequested: "request",
     ApprovalDecided: "decision",
     TimerFired: "timer",
+    SignalAwaited: "listening",
+    SignalReceived: "signal",
+    WaitEnded: "wait_end",
+    IterationStarted: "iteration",
+    CompensationStarted: "compensation",
     ChildEnded: "child_end",
     CallStarted: "lookup",
     CallEnded: "lookup_end",
@@ -87,8 +97,8 @@ POINTS = (
     *(f"{kind}.handed_in" for kind in _APPENDED),
     *(f"{kind}.durable" for kind in ("start", "intent", "result", "decision", "cancel", "pause", "end")),
     *(f"{kind}.before_append" for kind in ("intent", "result", "child_end", "unknown", "decision")),
-    *(f"{request}.received" for request in ("start", "approve", "cancel")),
-    *(f"{request}.before_reply" for request in ("start", "approve", "cancel", "pause", "resolve")),
+    *(f"{request}.received" for request in ("start", "approve", "cancel", "signal")),
+    *(f"{request}.before_reply" for request in ("start", "approve", "cancel", "pause", "resolve", "signal")),
     "effect.before_call",
     "effect.sent",
     "effect.replied",
@@ -121,6 +131,10 @@ class Points:
 
     def __bool__(self) -> bool:
         return bool(self._left)
+
+    def on(self, *places: str) -> bool:
+        """Whether a point at one of these places is armed."""
+        return any(name.partition(".")[0] in places for name in self._left)
 
     def reached(self, name: str) -> None:
         """The process is at a point now."""
@@ -183,7 +197,7 @@ def pointed(points: Points) -> type[Dirigent]:
         journals = PointedJournal
 
     kinds_of = _Kinds().of
-    _watch_sqlite(reached)
+    _watch_sqlite(points)
     return PointedDirigent
 
 
@@ -230,8 +244,16 @@ class _PointedClock(SystemClock):
         return cancel
 
 
-def _watch_sqlite(reached: Callable[[str], None]) -> None:
-    """Watch rows and commits of the journal, and the files below them, from here on."""
+_watching: list[apsw.VFS] = []  # SQLite forgets a file system that nobody holds
+
+
+def _watch_sqlite(points: Points) -> None:
+    """Watch rows and commits of the journal, or the files below them, from here on."""
+    reached = points.reached
+    if points.on("wal", "database"):
+        _watching.append(_PointedVFS(reached))
+    if not points.on("batch"):
+        return
 
     def row(_operation: int, _database: str, table: str, _row: int) -> None:
         if table in _ROWS:
@@ -247,7 +269,6 @@ def _watch_sqlite(reached: Callable[[str], None]) -> None:
             connection.set_commit_hook(commit)
 
     apsw.connection_hooks.append(watch)
-    _PointedVFS(reached)
 
 
 class _PointedVFS(apsw.VFS):

@@ -15,6 +15,8 @@ RETRY = {"max_attempts": 8, "initial": "20ms", "max": "400ms"}
 
 SIGNAL = "go.on"
 FEW_BUDGET = 2.5 * COST
+LARGE_SHARE, LARGE_BYTES = 0.15, 12_000
+LONG_EVERY, LONG_ITEMS = 130, 450
 
 Data = dict[str, Any]
 
@@ -41,9 +43,11 @@ class Plan:
 def plan(seed: str, number: int) -> Plan:
     """The plan of the execution with a number: the same for the same seed."""
     chance = random.Random(f"{seed}/{number}")
-    shape = list(SHAPES)[number % len(SHAPES)]
+    shape = "long" if number % LONG_EVERY == LONG_EVERY - 1 else list(SHAPES)[number % len(SHAPES)]
     parts = Parts(chance)
-    given = SHAPES[shape](parts)
+    given = _long(parts) if shape == "long" else SHAPES[shape](parts)
+    if chance.random() < LARGE_SHARE:
+        given["ballast"] = "x" * LARGE_BYTES
     return Plan(
         execution=f"{shape}-{number:05}",
         tenant=f"tenant-{number % 3}",
@@ -247,6 +251,13 @@ def _loop(parts: Parts) -> Data:
     parts.step("loop", name="rounds", max_iterations=parts.chance.randint(2, 3), **inside.definition())
     parts.thoughts(1)
     return {}
+
+
+def _long(parts: Parts) -> Data:
+    """So many events that the engine keeps a snapshot on the way."""
+    parts.act("think", foreach="${input.items}")
+    parts.effect()
+    return {"items": list(range(LONG_ITEMS))}
 
 
 SHAPES: dict[str, Callable[[Parts], Data]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaigns.crash import kills
+from campaigns.crash import kills, named_points
 from campaigns.verdict import GREEN
 
 SEED = 20_111_209
@@ -15,6 +15,23 @@ def test_kills_at_random_lose_nothing_and_repeat_nothing() -> None:
     assert verdict.trials == 4
     assert not verdict.violations
     assert verdict.counts["effects"] > verdict.counts["absorbed repeats"] > 0
+
+
+POINTS = ("start.handed_in", "effect.sent", "wal.after_sync", "anchor.before_write", "recovery.stream_read")
+
+
+def test_kills_at_named_points_lose_nothing_and_repeat_nothing() -> None:
+    """Before and after what must not be torn apart, and three times in a row while recovering."""
+    verdict = named_points.campaign(named_points.Plan(points=POINTS, times=1, lanes=1, seed=SEED))
+    assert verdict.status == GREEN, [*verdict.violations, *verdict.void]
+    assert verdict.counts["points"] == len(POINTS)
+    assert verdict.trials >= len(POINTS) + named_points.IN_A_ROW - 1
+
+
+def test_a_result_before_its_effect_is_seen_to_be_a_lie() -> None:
+    """The control: a step that ends before anything was done, killed in between."""
+    verdict = named_points.control(SEED)
+    assert verdict.status == GREEN, verdict.violations
 
 
 def test_a_receiver_without_keys_is_seen_to_act_twice() -> None:
