@@ -320,6 +320,16 @@ MISTAKES: dict[str, tuple[str, str, int, int, str]] = {
     "unknown key": (one_step("type: agent", "actoin: x"), "WF006", 5, 5, "did you mean action?"),
     "bad id": ("steps:\n- {id: 1st step, type: transform}\n", "WF011", 2, 8, "write step_1st_step"),
     "id with a dot": ("steps:\n- {id: a.b, type: transform}\n", "WF011", 2, 8, "write a_b"),
+    "id empty": ("steps:\n- {id: '', type: transform}\n", "WF009", 2, 8, "make it some text"),
+    "type empty": (one_step("type: ''"), "WF009", 4, 11, "make it some text"),
+    "action empty": (
+        one_step("type: agent", "agent: notifier", "action: ''"),
+        "WF009",
+        6,
+        13,
+        "make it some text",
+    ),
+    "connection to an empty name": (TWO + "- {from: a, to: ''}\n", "WF009", 6, 17, "make it some text"),
     "duplicate id": (
         "steps:\n- {id: a, type: transform}\n- {id: a, type: transform}\n",
         "WF012",

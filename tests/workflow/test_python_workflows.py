@@ -281,6 +281,8 @@ def test_triggers() -> None:
             ),
             on_event("order.*", filter=event.data.total > 5, input={"id": event.data.id}, overlap="queue"),
             on_webhook("shop", event_type="order.paid", filter=contains(event.data.no, "A")),
+            on_schedule(every="15m", jitter="1m", catch_up=3),
+            on_schedule(at="2026-12-24T18:00:00"),
             on_api({"n": 1}),
             on_demand(),
         ],
@@ -295,6 +297,8 @@ triggers:
   - {type: event, event_type: order.*, filter: event.data.total > 5, input: {id: "${event.data.id}"},
      overlap: queue}
   - {type: webhook, webhook: shop, event_type: order.paid, filter: 'event.data.no.contains("A")'}
+  - {type: schedule, every: 15m, jitter: 1m, catch_up: 3}
+  - {type: schedule, at: "2026-12-24T18:00:00"}
   - {type: api, input: {n: 1}}
   - {type: manual}
 steps: [{id: t, type: transform}]

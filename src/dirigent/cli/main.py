@@ -125,6 +125,13 @@ COMMANDS: tuple[tuple[Group, str, str, str, tuple[str, ...]], ...] = (
     ),
     (
         LOOK,
+        "schema",
+        "schema:schema_command",
+        "The format of workflow files as a JSON Schema, for editors.",
+        ("schema > workflow.schema.json",),
+    ),
+    (
+        LOOK,
         "explain",
         "explaining:explain_command",
         "What a code means: why it is told, an example of it, and the example mended.",

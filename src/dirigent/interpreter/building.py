@@ -44,6 +44,8 @@ from dirigent.interpreter.template import as_expression
 from dirigent.interpreter.written import (
     BLOCK_DEPTH_MAX,
     DECIDERS,
+    ENDS_AS,
+    WAYS_OUT,
     WrittenConnection,
     WrittenStep,
     read_written,
@@ -89,8 +91,8 @@ _NEEDED: dict[Kind, tuple[str, ...]] = {
     Kind.LOOP: ("steps", "max_iterations"),
     Kind.FOREACH: ("foreach", "steps"),
 }
-_INSTEAD = {("agent_type", "agent"), ("duration", "until"), ("steps", "branches")}
-_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
+INSTEAD = {("agent_type", "agent"), ("duration", "until"), ("steps", "branches")}
+STEP_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
 
 
 def build_body(
@@ -136,7 +138,7 @@ def _build_step(data: Any, path: Path, parts: Parts) -> Step:
     kind = _kind(written, data, path, findings)
     if kind is not None:
         _check_keys(kind, written, data, path, findings)
-    check_name(written.id, "id", _ID, (*path, "id"), findings)
+    check_name(written.id, "id", STEP_ID, (*path, "id"), findings)
     for key in ("agent_type", "agent", "action"):
         check_name(getattr(written, key), key, AGENT_NAME, (*path, key), findings)
     conditions = _conditions(written, path, parts)
@@ -160,7 +162,7 @@ def _build_step(data: Any, path: Path, parts: Parts) -> Step:
         fallback=read_fallback(written, (*path, "fallback"), parts),
         join=read_join(written.join, (*path, "join"), findings),
         cancel_rest=written.cancel_rest,
-        ends_as=read_word(written.ends_as, ("failed", "blocked", "rejected"), (*path, "ends_as"), findings),
+        ends_as=read_word(written.ends_as, ENDS_AS, (*path, "ends_as"), findings),
         workflow=_workflow(written, path, parts),
         wait_ms=read_span(written.duration, (*path, "duration"), findings),
         event="" if kind is Kind.EMIT else read_event(written.event, (*path, "event"), parts),
@@ -218,7 +220,7 @@ def _build_connection(data: Any, path: Path, parts: Parts) -> Connection:
         need(key, data, path, findings)
     on = str(written.on).lower() if isinstance(written.on, bool) else written.on
     if on:
-        read_word(on, ("success", "error", "true", "false"), (*path, "on"), findings)
+        read_word(on, WAYS_OUT, (*path, "on"), findings)
     if on in ("error", "true", "false") and written.condition:
         message = f"a connection on {on} has a condition as well"
         fix = "remove one of the two"
@@ -244,7 +246,7 @@ def _check_keys(kind: Kind, written: WrittenStep, data: Any, path: Path, finding
         expected = ", ".join(sorted(_KEYS[kind] | _KEYS_OF_ALL))
         findings.add("WF014", (*path, key), message, expected=expected, fix="remove it", at_key=True)
     for key in _NEEDED.get(kind, ()):
-        if not any((key, other) in _INSTEAD and other in data for other in written.model_fields_set):
+        if not any((key, other) in INSTEAD and other in data for other in written.model_fields_set):
             need(key, data, path, findings)
     _check_alternatives(kind, written, path, findings)
     if (
@@ -262,7 +264,7 @@ def _check_keys(kind: Kind, written: WrittenStep, data: Any, path: Path, finding
 
 def _check_alternatives(kind: Kind, written: WrittenStep, path: Path, findings: Findings) -> None:
     """Note keys that say the same thing in two ways."""
-    pairs = [*_INSTEAD, ("connections", "branches")] if kind is not Kind.LOOP else []
+    pairs = [*INSTEAD, ("connections", "branches")] if kind is not Kind.LOOP else []
     for usual, other in sorted(pairs):
         if {usual, other} <= written.model_fields_set:
             message = f"{other} and {usual} exclude each other"
@@ -383,3 +385,8 @@ def _deciders(written: WrittenStep, kind: Kind | None, path: Path, parts: Parts)
     deciders = read_deciders(beside, written.parameters, path, parts.findings)
     collect_holes(list(deciders.approvers), (*path, "approvers"), parts)
     return deciders
+
+
+def keys_by_type() -> dict[str, tuple[frozenset[str], tuple[str, ...]]]:
+    """Per type of step the keys it takes, and those of them that it needs."""
+    return {name: (_KEYS[kind] | _KEYS_OF_ALL, _NEEDED.get(kind, ())) for name, kind in _KINDS.items()}

@@ -11,7 +11,7 @@ EXPECTED = "250ms, 30s, 5m, 1h, 2d or whole seconds"
 LONGEST_MS = 366 * 24 * 3600 * 1000
 
 _UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
-_WRITTEN = re.compile(r"([0-9]{1,15})(ms|s|m|h|d)")
+WRITTEN = re.compile(r"([0-9]{1,15})(ms|s|m|h|d)")
 _LONG = re.compile(
     r"([0-9]{1,15})\s*(milliseconds?|seconds?|secs?|minutes?|mins?|hours?|days?|[smhd]|ms)", re.IGNORECASE
 )
@@ -19,7 +19,7 @@ _LONG = re.compile(
 
 def read_duration(value: Any, path: Path, findings: Findings, *, zero: bool = False) -> int:
     """Milliseconds; what is not a duration goes into the findings and gives 0."""
-    found = _WRITTEN.fullmatch(value) if isinstance(value, str) else None
+    found = WRITTEN.fullmatch(value) if isinstance(value, str) else None
     if found:
         span = int(found.group(1)) * _UNITS[found.group(2)]
     elif isinstance(value, int) and not isinstance(value, bool):

@@ -27,7 +27,7 @@ _NICKNAMES = {
 }
 _FORMS = ("schedule", "every", "at")
 _EVERY_MS_MIN = 1000
-_CATCH_UP_MAX = 1000
+CATCH_UP_MAX = 1000
 _MOMENT = "2026-12-24T18:00:00"
 
 
@@ -49,9 +49,9 @@ def check_times(written: WrittenSchedule, data: Any, path: Path, findings: Findi
         _check_moment(written.at, (*path, "at"), findings)
     if written.jitter:
         read_duration(written.jitter, (*path, "jitter"), findings)
-    if not isinstance(written.catch_up, bool) and not 1 <= written.catch_up <= _CATCH_UP_MAX:
+    if not isinstance(written.catch_up, bool) and not 1 <= written.catch_up <= CATCH_UP_MAX:
         message = f"catch_up is {written.catch_up}"
-        expected = f"true, false or 1 to {_CATCH_UP_MAX}"
+        expected = f"true, false or 1 to {CATCH_UP_MAX}"
         findings.add("WF009", (*path, "catch_up"), message, expected=expected, fix="write true or false")
 
 

@@ -10,6 +10,8 @@ from dirigent.interpreter.parts import AGENT_NAME, Parts, Use, check_name, colle
 from dirigent.interpreter.problems import Findings, Path, shown
 from dirigent.interpreter.template import as_expression
 from dirigent.interpreter.written import (
+    JOINS,
+    ON_ERROR,
     STEPS_MAX,
     WrittenCase,
     WrittenCompensate,
@@ -20,8 +22,6 @@ from dirigent.interpreter.written import (
     WrittenStep,
     read_written,
 )
-
-_JOINS = {"all": 0, "any": 1}
 
 
 def read_cases(written: WrittenStep, path: Path, parts: Parts) -> tuple[Case, ...]:
@@ -69,7 +69,7 @@ def read_join(data: Any, path: Path, findings: Findings) -> int:
         findings.add("WF009", path, f"join is {data}", expected=expected, fix="write all, any or a number")
         return 0
     word = data if isinstance(data, str) else shown(data)
-    return _JOINS.get(read_word(word, tuple(_JOINS), path, findings), 0)
+    return JOINS.get(read_word(word, tuple(JOINS), path, findings), 0)
 
 
 def read_on_error(data: Any, path: Path, findings: Findings) -> tuple[str, str]:
@@ -81,7 +81,7 @@ def read_on_error(data: Any, path: Path, findings: Findings) -> tuple[str, str]:
         fix = "write fail, continue, or fallback: and the id of a step below it"
         findings.add("WF008", path, f"on_error is {shown(data)}", expected="a word or a mapping", fix=fix)
         return "fail", ""
-    return read_word(data, ("fail", "continue"), path, findings), ""
+    return read_word(data, ON_ERROR, path, findings), ""
 
 
 def read_fallback(written: WrittenStep, path: Path, parts: Parts) -> Fallback | None:

@@ -31,8 +31,8 @@ from dirigent.interpreter.written import (
 
 TimeZones = Collection[str]
 
-_EVENT_TYPE = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*(?:\.\*)?|\*")
-_WEBHOOK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+EVENT_TYPE = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*(?:\.\*)?|\*")
+WEBHOOK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
 def build_triggers(
@@ -96,7 +96,7 @@ def _event(data: Any, path: Path, parts: Parts, _: TimeZones | None) -> Trigger:
 def _webhook(data: Any, path: Path, parts: Parts, _: TimeZones | None) -> Trigger:
     written = read_written(WrittenWebhook, data, path, parts.findings)
     need("webhook", data, path, parts.findings, "webhook: shop")
-    if written.webhook and not _WEBHOOK.fullmatch(written.webhook):
+    if written.webhook and not WEBHOOK.fullmatch(written.webhook):
         message = f"webhook is {shown(written.webhook)}"
         fix = "write the last part of its address, such as shop"
         expected = "letters, digits, _ and -"
@@ -145,7 +145,7 @@ def _overlap(word: str, path: Path, findings: Findings) -> Overlap:
 
 
 def _event_type(name: str, path: Path, findings: Findings) -> str:
-    if name and not _EVENT_TYPE.fullmatch(name):
+    if name and not EVENT_TYPE.fullmatch(name):
         message = f"event_type is {shown(name)}"
         expected = "words joined by points, at the end perhaps .*"
         fix = "write it as in order.paid, or order.* for all of them"

@@ -18,6 +18,10 @@ DECIDERS = ("approvers", "roles", "required", "reject_after", "not_requester", "
 PARALLEL_MAX = 1000
 ITERATIONS_MAX = 10_000
 BLOCK_DEPTH_MAX = 8
+ON_ERROR = ("fail", "continue")
+ENDS_AS = ("failed", "blocked", "rejected")
+WAYS_OUT = ("success", "error", "true", "false")
+JOINS = {"all": 0, "any": 1}
 CASES_MAX = 1000
 
 
@@ -46,7 +50,7 @@ class WrittenWorkflow(Written):
 class WrittenTrigger(Written):
     """One of `triggers`; of type api or manual it says nothing more than this."""
 
-    type: str = ""
+    type: str = Field(default="", min_length=1)
     input: dict[str, Any] = {}
 
 
@@ -79,11 +83,11 @@ class WrittenWebhook(WrittenEventTrigger):
 class WrittenStep(Written):
     """One of `steps`. Parts that are mappings or may have several forms are read on their own."""
 
-    id: str = ""
-    type: str = ""
-    agent_type: str = ""
-    agent: str = ""
-    action: str = ""
+    id: str = Field(default="", min_length=1)
+    type: str = Field(default="", min_length=1)
+    agent_type: str = Field(default="", min_length=1)
+    agent: str = Field(default="", min_length=1)
+    action: str = Field(default="", min_length=1)
     parameters: dict[str, Any] = {}
     conditions: list[Any] = Field(default=[], min_length=1)
     when: str = Field(default="", min_length=1)
@@ -138,7 +142,7 @@ class WrittenCase(Written):
 
     when: str = Field(default="", min_length=1)
     value: Any = None
-    to: str = ""
+    to: str = Field(default="", min_length=1)
 
 
 class WrittenFallback(Written):
@@ -146,9 +150,9 @@ class WrittenFallback(Written):
 
     nullable: ClassVar[frozenset[str]] = frozenset({"value"})
 
-    agent_type: str = ""
-    agent: str = ""
-    action: str = ""
+    agent_type: str = Field(default="", min_length=1)
+    agent: str = Field(default="", min_length=1)
+    action: str = Field(default="", min_length=1)
     parameters: dict[str, Any] = {}
     value: Any = None
 
@@ -156,7 +160,7 @@ class WrittenFallback(Written):
 class WrittenOnError(Written):
     """The mapping under `on_error`: the step that a failure leads to."""
 
-    fallback: str = ""
+    fallback: str = Field(default="", min_length=1)
 
 
 class WrittenJoin(Written):
@@ -178,9 +182,9 @@ class WrittenRetry(Written):
 class WrittenCompensate(Written):
     """The mapping under `compensate`."""
 
-    agent_type: str = ""
-    agent: str = ""
-    action: str = ""
+    agent_type: str = Field(default="", min_length=1)
+    agent: str = Field(default="", min_length=1)
+    action: str = Field(default="", min_length=1)
     parameters: dict[str, Any] = {}
     timeout: Any = None
     retry_policy: Any = None
@@ -199,8 +203,8 @@ class WrittenCondition(Written):
 class WrittenConnection(Written):
     """One of `connections`. YAML reads `on: true` as a truth value, which is meant here as the word."""
 
-    from_: str = Field(default="", alias="from")
-    to: str = ""
+    from_: str = Field(default="", alias="from", min_length=1)
+    to: str = Field(default="", min_length=1)
     condition: str = Field(default="", min_length=1)
     on: str | bool = Field(default="", union_mode="left_to_right")
 

@@ -12,16 +12,27 @@ Trigger = dict[str, Any]
 
 
 def on_schedule(
-    schedule: str,
+    schedule: str | None = None,
     *,
+    every: str | None = None,
+    at: str | None = None,
     timezone: str | None = None,
     input: Input = None,
-    catch_up: bool | None = None,
+    catch_up: bool | int | None = None,
+    jitter: str | None = None,
     overlap: str | None = None,
 ) -> Trigger:
-    """A time that comes again, as five cron fields; `scheduled_at` may stand in `input`."""
+    """Five cron fields, `every` so much time, or `at` a moment; `scheduled_at` may stand in `input`."""
     return _trigger(
-        "schedule", schedule=schedule, timezone=timezone, input=input, catch_up=catch_up, overlap=overlap
+        "schedule",
+        schedule=schedule,
+        every=every,
+        at=at,
+        timezone=timezone,
+        input=input,
+        catch_up=catch_up,
+        jitter=jitter,
+        overlap=overlap,
     )
 
 
