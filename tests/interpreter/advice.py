@@ -39,6 +39,7 @@ FACTS = {
     ("crm", "score"): action(Effect.PURE, (), {"score"}),
     ("crm", "guess"): action(Effect.PURE, (), {"score"}),
     ("crm", "anything"): action(Effect.KEYED),
+    ("http", "send_once"): action(Effect.AT_MOST_ONCE),
 }
 
 
@@ -52,6 +53,7 @@ LAST = "{id: z, type: transform, parameters: {b: '${input.brand_id}', t: '${topi
 SCORE = "{id: s, type: agent, agent: crm, action: score}"
 GUESS = "{id: g, type: agent, agent: crm, action: guess}"
 SAVE = "{id: k, type: agent, agent: books, action: save}"
+WAYS = "{id: w, type: switch, on: input.kind, cases: [{value: a, to: s}, {value: b, to: g}]}"
 BRANCHES = """connections:
   - {from: c, to: s, on: true}
   - {from: c, to: g, on: false}
@@ -300,7 +302,73 @@ ADVICE = {
     ),
 }  # fmt: skip
 
+ADVICE |= {
+    "output of a case of a switch": (
+        flow(WAYS, SCORE, GUESS, "{id: e, type: transform, parameters: {v: '${steps.g.score}'}}"),
+        "WL014",
+        6,
+        46,
+        "write has(steps.g) ? ... : ..., or lead every way here through g",
+    ),
+    "output of a step with nothing as its fallback": (
+        flow("{id: s, type: agent, agent: crm, action: score, fallback: continue}",
+             "{id: t, type: transform, parameters: {n: '${steps.s.score}'}}"),
+        "WL013",
+        4,
+        46,
+        "write steps.s != null ? ... : ..., or remove fallback",
+    ),
+    "output of whichever came first": (
+        flow(SCORE, GUESS, "{id: e, type: transform, join: any, parameters: {v: '${steps.g.score}'}}",
+             then="connections:\n  - {from: s, to: e}\n  - {from: g, to: e}\n"),
+        "WL014",
+        5,
+        57,
+        "write has(steps.g) ? ... : ..., or lead every way here through g",
+    ),
+    "a block side by side": (
+        flow("{id: b, type: parallel, steps: [" + SCORE + ", " + GUESS + "], output: {v: '${score}'}}"),
+        "WL002",
+        3,
+        148,
+        "write steps.s.score, or steps.g.score",
+    ),
+    "a request that is sent once, without a time limit": (
+        flow("{id: h, type: http, url: https://a.example, method: POST, effect: at_most_once}"),
+        "WL005",
+        3,
+        5,
+        "add timeout: 5m",
+    ),
+}  # fmt: skip
+
 SOUND = {
+    "cases of a switch": flow(
+        WAYS, SCORE, GUESS, "{id: e, type: transform, parameters: {v: '${score}'}}",
+    ),
+    "a loop that reads what is inside": flow(
+        "{id: l, type: loop, max_iterations: 3, until: steps.s.score > 5 && index < 2, steps: ["
+        + SCORE
+        + ", {id: k, type: agent, agent: books, action: save, when: steps.s.score < 3 || previous != null}]}"
+    ),
+    "each of a list in a block": flow(
+        "{id: f, type: foreach, foreach: input.rows, steps: [{id: t, type: transform, "
+        "parameters: {n: '${item.n + index}'}}]}",
+        "{id: u, type: transform, parameters: {all: '${steps.f.results}'}}",
+    ),
+    "branches that are read one by one": flow(
+        "{id: b, type: parallel, steps: [" + SCORE + ", " + GUESS + "]}",
+        "{id: t, type: transform, parameters: {v: '${steps.b.s.score + steps.b.g.score}'}}",
+    ),
+    "what is made of a result": flow(
+        "{id: s, type: agent, agent: crm, action: score, output: {v: '${result.score}'}, "
+        "fallback: {value: {v: 0, why: '${error.code}'}}}",
+        "{id: t, type: transform, parameters: {n: '${steps.s.v}'}}",
+    ),
+    "what is undone": flow(
+        "{id: k, type: agent, agent: books, action: save, compensate: {agent: books, action: save, "
+        "parameters: {was: '${output.saved}', also: '${steps.k.saved}'}}}"
+    ),
     "schedule with its input": flow(NEEDS, LAST, then=f"{DAILY}, input: {{topic: x, brand_id: b-1}}}}\n"),
     "defaults stand in": flow(
         NEEDS, LAST,

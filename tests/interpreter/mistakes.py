@@ -729,6 +729,8 @@ MISTAKES: dict[str, tuple[str, str, int, int, str]] = {
         14,
         "write key: value lines",
     ),
+    "notify of an empty text": (one_step("type: notify", "message: ''"), "WF009", 5, 14, "make it some text"),
+    "url empty": (one_step("type: http", "url: ''"), "WF009", 5, 10, "make it some text"),
     "notify of nothing": (
         one_step("type: notify"),
         "WF007",

@@ -58,6 +58,10 @@ class Lowered:
 def lower(kind: Kind, written: WrittenStep, path: Path, findings: Findings) -> Lowered:
     """The action that a step of such a kind stands for; what is wrong with it goes into the findings."""
     keys = [*LOWERED[kind], "effect"]
+    for key in ("url", "message"):
+        if getattr(written, key) == "":
+            fix = "make it some text"
+            findings.add("WF009", (*path, key), f"{key} is ''", expected="some text", fix=fix)
     given = {key: value for key in keys if (value := getattr(written, key)) not in (None, "")}
     sound = {key: value for key, value in given.items() if _is_sound(key, value, path, findings)}
     if kind is Kind.EMIT:

@@ -9,6 +9,7 @@ from dirigent.interpreter.approval_parts import EXPIRIES, WrittenDeciders
 from dirigent.interpreter.building import FLOW_TYPES, STEP_ID
 from dirigent.interpreter.durations import WRITTEN
 from dirigent.interpreter.inputs import DIALECT
+from dirigent.interpreter.lowering import EFFECTS, INSIDE, LEVELS, METHODS, OUTSIDE
 from dirigent.interpreter.operators import OPERATORS
 from dirigent.interpreter.parts import AGENT_NAME
 from dirigent.interpreter.scheduling import CATCH_UP_MAX
@@ -90,6 +91,11 @@ def _words(*words: str | bool) -> Schema:
     return {"enum": list(words)}
 
 
+def _or_hole(form: Schema) -> Schema:
+    """The same, or an expression that gives it; an empty text counts as left out."""
+    return {"anyOf": [form, {"type": "string", "pattern": r"^(?:\s*\$\{|$)"}]}
+
+
 def _part(name: str) -> Schema:
     return {"$ref": f"#/$defs/{name}"}
 
@@ -142,7 +148,7 @@ FORMS: dict[Key, Schema] = {
             _words(*ON_ERROR),
             {
                 "type": "object",
-                "properties": {"fallback": {"type": "string"}},
+                "properties": {"fallback": {"type": "string", "minLength": 1}},
                 "required": ["fallback"],
                 "additionalProperties": False,
             },
@@ -163,6 +169,17 @@ FORMS: dict[Key, Schema] = {
             },
         ]
     },
+    **{("step", key): _or_hole({"type": "object"}) for key in ("headers", "query")},
+    ("step", "subject"): {"type": "string"},
+    ("step", "message"): {"type": "string", "minLength": 1},
+    ("step", "url"): {"type": "string", "pattern": r"^(?:https?://|\$\{)"},
+    ("step", "method"): _words(*METHODS, ""),
+    ("step", "effect"): _words(*EFFECTS, ""),
+    ("step", "level"): _words(*LEVELS, ""),
+    ("step", "to"): _or_hole({"type": "array"}),
+    ("step", "channels"): _or_hole({"type": "array", "items": _words(*INSIDE, *OUTSIDE)}),
+    ("step", "data"): {},
+    ("step", "body"): {},
     ("step", "cases"): _parts("case", minItems=1, maxItems=CASES_MAX),
     ("step", "steps"): _parts("step", minItems=1, maxItems=STEPS_MAX),
     ("step", "branches"): {
@@ -179,15 +196,12 @@ FORMS: dict[Key, Schema] = {
     ("condition", "operator"): _words(*OPERATORS),
     ("condition", "value"): {},
     ("connection", "on"): _words(*WAYS_OUT, True, False, ""),
-    ("connection", "from"): {"type": "string"},
-    ("connection", "to"): {"type": "string"},
     **{
         (part, key): _part("agent")
         for part in ("compensate", "fallback")
         for key in ("agent_type", "agent", "action")
     },
     ("case", "value"): {},
-    ("case", "to"): {"type": "string"},
     ("fallback", "value"): {},
     ("compensate", "timeout"): _part("duration"),
     ("compensate", "retry_policy"): _part("retry"),

@@ -48,19 +48,24 @@ class Reach:
         ways, other_ways = self.branches[one], self.branches[other]
         return not any(_exclude(ways[name], other_ways[name]) for name in ways.keys() & other_ways.keys())
 
-    def all_before(self, step: str) -> Iterator[str]:
-        """The steps before a step; with an empty name those that the end of the run sees."""
-        if not step:
-            return (name for name in self.index if not self.graph.nodes[name].block)
-        return (name for name in self.index if self.comes_before(name, step))
+    def all_before(self, step: str, *, at_its_end: bool = False) -> Iterator[str]:
+        """The steps before a step; at the end of a block those inside it too.
+
+        An empty name stands for the whole, of which only the end is read.
+        """
+        for name in self.index:
+            inside = (at_its_end or not step) and self.graph.nodes[name].block == step
+            if inside or (step and self.comes_before(name, step)):
+                yield name
 
 
 def reach_of(graph: Graph) -> Reach:
     """Work it out for a sound definition; the cost grows with the ways, not with the paths."""
-    reach = Reach(graph, index={name: number for number, name in enumerate(graph.nodes)})
-    incoming: dict[str, list[Edge]] = {name: [] for name in graph.nodes}
-    for node in graph.nodes.values():
-        for edge in node.outgoing:
+    written = [name for body in graph.bodies.values() for name in body.steps]
+    reach = Reach(graph, index={name: number for number, name in enumerate(written)})
+    incoming: dict[str, list[Edge]] = {name: [] for name in written}
+    for name in written:
+        for edge in graph.nodes[name].outgoing:
             incoming[edge.target].append(edge)
     for block in graph.bodies:
         for name in _in_order(graph, graph.bodies[block].steps, incoming):

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 from dirigent.domain.agent import Effect
-from dirigent.domain.workflow import Kind
+from dirigent.domain.workflow import Fallback, Kind, Step
 from dirigent.interpreter.lint.subject import Read, Subject
 from dirigent.interpreter.problems import Findings, shown
 from dirigent.interpreter.tokens import tokenize
@@ -33,14 +33,17 @@ def may_not_be_there(subject: Subject, findings: Findings) -> None:
         for name, below in read.steps.items():
             if name not in subject.places or _is_guarded(name, guards):
                 continue
+            if name == read.step and "compensate" in read.use.path:
+                continue
             step = subject.step(name)
-            if not _has_run(subject, name, read.step):
+            if not _has_run(subject, name, read):
                 message = f"{shown(read.use.source)} reads {name}, which may not have run"
                 fix = f"write has(steps.{name}) ? ... : ..., or lead every way here through {name}"
                 findings.add("WL014", read.use.path, message, expected="a step that has run", fix=fix)
-            elif below and step.on_error == "continue" and not step.foreach:
+            elif below and _may_be_null(step):
                 message = f"{shown(read.use.source)} reads {name}, whose output is null after a failure"
-                fix = f"write steps.{name} != null ? ... : ..., or remove on_error"
+                which = "on_error" if step.on_error == "continue" else "fallback"
+                fix = f"write steps.{name} != null ? ... : ..., or remove {which}"
                 findings.add("WL013", read.use.path, message, expected="an output that is there", fix=fix)
 
 
@@ -73,7 +76,8 @@ def _required(subject: Subject) -> Iterator[str]:
 def _racing(subject: Subject, read: Read, name: str) -> tuple[str, str] | None:
     """Two steps before the reader that may both give the name, with nothing that says which ends first."""
     reach = subject.reach
-    before = (one for one in reach.all_before(read.step) if subject.may_give(subject.step(one), name))
+    seen = reach.all_before(read.step, at_its_end=read.at_the_end)
+    before = (one for one in seen if subject.may_give(subject.step(one), name))
     givers = list(itertools.islice(before, _GIVERS_MAX))
     for number, one in enumerate(givers):
         for other in givers[number + 1 :]:
@@ -82,11 +86,16 @@ def _racing(subject: Subject, read: Read, name: str) -> tuple[str, str] | None:
     return None
 
 
-def _has_run(subject: Subject, name: str, reader: str) -> bool:
+def _has_run(subject: Subject, name: str, read: Read) -> bool:
     reach = subject.reach
-    if not reader:
+    if read.at_the_end and reach.graph.nodes[name].block == read.step:
         return name in reach.certain
-    return reach.has_run(name, reader)
+    return bool(read.step) and reach.has_run(name, read.step)
+
+
+def _may_be_null(step: Step) -> bool:
+    """Whether a failure of the step is let pass, and leaves nothing as its output."""
+    return not step.foreach and (step.on_error == "continue" or step.fallback == Fallback())
 
 
 def _guards(subject: Subject, read: Read) -> list[str]:

@@ -93,7 +93,7 @@ def parameters_fit(subject: Subject, findings: Findings) -> None:
     """WL016: parameters that the action will refuse."""
     for name, path in subject.places.items():
         step = subject.step(name)
-        facts = subject.facts_of(step)
+        facts = subject.facts_of(step) if step.kind is Kind.AGENT else None
         if facts is None:
             continue
         for misfit in facts.misfits(step.parameters):

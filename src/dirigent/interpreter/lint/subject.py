@@ -45,8 +45,13 @@ class Read:
 
     @property
     def names(self) -> frozenset[str]:
-        """The bare names it reads."""
-        return self.expression.names - RESERVED_NAMES
+        """The bare names it reads, save for those that are given to it where it stands."""
+        return self.expression.names - RESERVED_NAMES - _GIVEN_NAMES
+
+    @property
+    def at_the_end(self) -> bool:
+        """Whether it is read where the steps of its block, or of the whole, have run."""
+        return not self.step or self.use.block == self.step
 
     @property
     def steps(self) -> Mapping[str, Any]:
@@ -71,8 +76,8 @@ class Subject:
         return self.reach.graph.nodes[name].step
 
     def facts_of(self, step: Step) -> ActionFacts | None:
-        """What is known of the action that a step takes."""
-        return self.known(step.agent, step.action) if step.kind is Kind.AGENT else None
+        """What is known of the action that a step takes; emit, http and notify steps take one as well."""
+        return self.known(step.agent, step.action) if step.agent else None
 
     def gives(self, step: Step) -> frozenset[str] | None:
         """The fields of a step's output; None where nobody can say."""
@@ -82,6 +87,8 @@ class Subject:
             return frozenset(step.output) if isinstance(step.output, dict) and not step.fallback else None
         if step.kind is Kind.TRANSFORM:
             return frozenset(step.parameters)
+        if step.kind is Kind.PARALLEL:
+            return frozenset(self.reach.graph.bodies[step.id].leaves)
         if step.kind in _GIVES:
             return _GIVES[step.kind]
         facts = self.facts_of(step)
@@ -96,6 +103,9 @@ class Subject:
         """Where a way between two steps is written; the step it leads to where it is not."""
         return self.ways.get((source, target), self.places[target])
 
+
+# What stands beside the outputs: in `output` and `compensate`, in `fallback`, inside a loop.
+_GIVEN_NAMES = frozenset({"result", "output", "error", "previous"})
 
 _GIVES: dict[Kind, frozenset[str]] = {
     Kind.CONDITION: frozenset({"result"}),
