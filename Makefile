@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: run test check bench bench-peers crash damage serve docs clean lock lock-peers help
+.PHONY: run test check bench bench-peers crash damage sim serve docs clean lock lock-peers help
 
 run: $(READY)  ## Load the example company and work on a goal (data in .dirigent)
 	@$(BIN)/dirigent import examples/wholesaler --org org_123
@@ -34,6 +34,9 @@ crash: $(READY)  ## Kill the engine at random and at every named point, and judg
 
 damage: $(READY)  ## Cut the power 20,000 times, damage every file, fail every write (SEED=7 repeats a run)
 	@$(BIN)/python -m campaigns disk $(if $(SEED),--seed $(SEED))
+
+sim: $(READY)  ## Simulate 5,000 runs under faults and check every invariant (SEED=123 repeats one, SEEDS=500)
+	@$(BIN)/dirigent simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),5000) --jobs $(JOBS))
 
 serve: $(READY)  ## Start the HTTP server on 127.0.0.1:8080
 	@$(BIN)/dirigent serve

@@ -137,7 +137,7 @@ class Stage:
             self.process.loop.kill()
 
     def storage_failed(self) -> None:
-        raise AssertionError("this disk does not fail")
+        assert self.faults.fails, "a disk fails when it is told to"
 
     def told(self, execution: str, event: Event) -> None:
         self.told_of.append((execution, type(event).__name__))
@@ -147,12 +147,13 @@ class Stage:
 
 
 class Steady(Faults):
-    """A disk that takes as long as it is told to."""
+    """A disk that takes as long as it is told to, and fails when it is told to."""
 
     write_s = 0.0
+    fails = False
 
     def write(self) -> Write:
-        return Write(seconds=self.write_s)
+        return Write(seconds=self.write_s, kept=not self.fails, reported=not self.fails)
 
 
 class Holding(Receiver):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 from dirigent.domain.workflow import Definition
+from dirigent.engine import Engine, Start
 from tests.interpreter.harness import flow, step
 from tests.simulation.stage import Stage
 
@@ -178,3 +180,22 @@ def test_a_budget_counts_a_child_that_ended_unheard() -> None:
     stage.pass_time(120)
     assert stage.events()[-1] == "ExecutionCompleted"
     assert len(stage.receiver.calls("send")) == 1
+
+
+def test_what_the_journal_refused_is_not_acknowledged_when_it_is_asked_again() -> None:
+    """After the disk has failed the same signal is refused however often it is told, until another start."""
+    stage = Stage()
+    stage.start(flow(step("listen", "wait_for_event", event="order.paid")))
+    stage.pass_time(1)
+    stage.faults.fails = True
+    start = Start(definition=flow(act("a", "look")), tenant="org_a", actor="anna", execution_id="f")
+    assert stage.ask(lambda engine: engine.start(start)).code == "storage_failure"
+
+    def tell(engine: Engine) -> Awaitable[str]:
+        return engine.signal("e", "order.paid", 1, signal_id="sig_1")
+
+    assert {stage.ask(tell).code for _ in range(3)} == {"storage_failure"}
+    stage.faults.fails = False
+    stage.crash()
+    assert stage.ask(tell).result == "acknowledged"
+    assert stage.events().count("SignalReceived") == 1

@@ -153,6 +153,13 @@ COMMANDS: tuple[tuple[Group, str, str, str, tuple[str, ...]], ...] = (
     ),
     (
         KEEP,
+        "simulate",
+        "simulating:simulate_command",
+        "Play seeded runs of the engine under faults, and check that every promise holds.",
+        ("simulate --seeds 200", "simulate --seed 123"),
+    ),
+    (
+        KEEP,
         "serve",
         "serving:serve_command",
         "Start the HTTP server.",

@@ -164,9 +164,9 @@ class LiveExecution:
         """Hand the journal what has been noted since the last time."""
         if not self._events:
             return
-        events, self._events = self._events, []
-        before, self._appended = self._appended, self._appended + len(events)
-        self._durable = self._host.journal.append(self.execution_id, before, events)
+        events = self._events  # they stay until the journal has taken them in: nothing is durable without
+        self._durable = self._host.journal.append(self.execution_id, self._appended, events)
+        self._events, self._appended = [], self._appended + len(events)
         self._host.appended(self, events, self._durable)
 
     def call(self, call: str) -> CallStarted | CallEnded | None:

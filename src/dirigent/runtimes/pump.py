@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context
@@ -96,16 +95,17 @@ class Pump:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self) -> None:
-        until = time.perf_counter() + SLICE_S
+        now = asyncio.get_running_loop().time
+        until = now() + SLICE_S
         while self._queue:
             live = self._next()
             suspended = self._turn(live)
             if suspended is not None:
                 await self._see_through(live, suspended)
                 return
-            if time.perf_counter() > until:
+            if now() > until:
                 await asyncio.sleep(0)
-                until = time.perf_counter() + SLICE_S
+                until = now() + SLICE_S
         self._running = False
 
     def _next(self) -> Turnable:

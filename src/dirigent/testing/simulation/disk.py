@@ -57,12 +57,17 @@ class DiskFaults(Protocol):
 
 
 class Disk:
-    """What survives: events in order, and the rows folded from them."""
+    """What survives: events in order, and the rows folded from them.
+
+    `recorded` are the events for whoever looks on from outside; a process reads copies of its own.
+    """
 
     def __init__(self) -> None:
         self.events: list[Stored] = []
         self.streams: dict[str, list[Stored]] = {}
         self.rows = MemoryProjections()
+        self.recorded: list[Recorded] = []
+        self.last_at = 0
 
     @property
     def durable(self) -> int:
@@ -75,7 +80,10 @@ class Disk:
             assert stored.position == len(self.events) + 1, "batches reach the disk in their order"
             self.events.append(stored)
             self.streams.setdefault(stored.stream, []).append(stored)
-            self.rows.take(_recorded(stored))
+            recorded = _recorded(stored)
+            self.recorded.append(recorded)
+            self.rows.take(recorded)
+            self.last_at = max(self.last_at, recorded.event.at)
 
     def read(self, after: int = 0, limit: int | None = None) -> list[Recorded]:
         """Events after a position."""
@@ -152,8 +160,8 @@ class SimulatedJournal:
                 f"Stream {stream!r} is at version {self.head(stream)}, not {expected_version}.",
                 fix="Read it again and decide anew.",
             )
-        if not stream:
-            raise InvalidInput("A stream has a name.", field="stream")
+        if not _is_name(stream):
+            raise InvalidInput(f"{stream!r} is no name for a stream.", field="stream")
         bodies = [_encoded(event) for event in events]
         batch = self._batch()
         for body in bodies:
@@ -265,6 +273,13 @@ def _recorded(stored: Stored) -> Recorded:
         event=_decoder.decode(stored.body),
         digest=stored.digest,
     )
+
+
+def _is_name(stream: str) -> bool:
+    try:
+        return bool(stream.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _encoded(event: Event) -> bytes:

@@ -130,7 +130,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def time(self) -> float:
         """Simulated seconds."""
-        return self._scheduler.now
+        return self._scheduler.time()
 
     def get_debug(self) -> bool:
         """Never."""

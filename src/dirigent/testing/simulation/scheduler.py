@@ -44,17 +44,20 @@ class Scheduler:
 
     What is due at the same time happens in an order drawn by chance, for no clock promises one. Work takes
     no time except that each turn of an event loop takes `TURN_S`, so that what is due meanwhile comes in
-    between two turns.
+    between two turns, and that each look at the clock takes `look_s`, so that who works until its time is up
+    gets there.
     """
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, look_s: float = 0.0) -> None:
         self.now = 0.0
+        self.look_s = look_s
         self.steps = 0
         self._draw = chance.random
         self._due: list[Due] = []
 
     def time(self) -> float:
         """The steady clock of the simulated machines."""
+        self.now += self.look_s
         return self.now
 
     def at(self, when: float, call: Callable[..., object], *args: Any) -> Due:

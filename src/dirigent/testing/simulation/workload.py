@@ -55,7 +55,7 @@ def definition(number: int) -> Definition:
 def plan(number: int, *, children: bool) -> dict[str, Any]:
     """A small workflow as data, to be started by a step; with `children` it may start another one."""
     chance = random.Random(f"plan {number} {children}")
-    steps = [_step(chance, place, children=children) for place in range(chance.randint(1, 4))]
+    steps = [_step(chance, place, children=children) for place in range(chance.randint(1, 3))]
     return {"name": "plan", "type": chance.choice(("sequential", "parallel")), "steps": steps}
 
 
@@ -155,5 +155,5 @@ _MAKERS: dict[str, tuple[int, Callable[[random.Random], dict[str, Any]]]] = {
             "timeout": chance.choice(("10s", "30s")),
         },
     ),
-    "subworkflow": (3, _child),
+    "subworkflow": (2, _child),
 }

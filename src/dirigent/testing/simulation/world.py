@@ -41,6 +41,7 @@ CALM_S = 600.0
 SETTLING_MS = 15_000
 TRACE_LINES = 200
 EXECUTIONS = (8, 11)
+LOOKS_S = (0.0, 0.000_01, 0.000_5, 0.003)
 ANSWER_S = 2.0
 
 
@@ -67,7 +68,8 @@ class Simulation:
         self, seed: int, drivers: Drivers, registry: Registry, *, rates: Rates | None = None
     ) -> None:
         self.seed = seed
-        self.scheduler = Scheduler(self._chance("order"))
+        order = self._chance("order")
+        self.scheduler = Scheduler(order, order.choice(LOOKS_S))
         self.disk = Disk()
         self.crashes = 0
         chance = self._chance("faults")
@@ -235,7 +237,7 @@ class Simulation:
         process.loop.kill()
 
     def _checked(self, quiet: Quiet, graphs: dict[str, Graph] | None, *, twice: bool) -> Run:
-        journal = self.disk.read()
+        journal = self.disk.recorded
         rows = self.disk.rows
         for number in self._open_requests:
             self._unhandled.append(f"request {number} was never answered")
@@ -324,8 +326,9 @@ class Simulation:
         self.trace(f"the wall clock is off by {self._set_by_s:g} s")
 
     def _now_ms(self) -> int:
-        last = max((recorded.event.at for recorded in self.disk.read()), default=0)
-        return self._process.clock.now_ms() if self._process is not None else last
+        """The time on the clock of the engine, which has yet to be told where the journal ends."""
+        last = self.disk.last_at
+        return max(last, self._process.clock.now_ms() if self._process is not None else 0)
 
     # --- requests ---------------------------------------------------------------------------------------
 
