@@ -58,8 +58,8 @@ def test_a_name_is_taken_once() -> None:
 def test_tools_are_found_by_a_word() -> None:
     """With their risk: whoever looks for `send` learns that it reaches people."""
     registry = Registry(catalogue())
-    (send,) = [tool for tool in registry.find("SEND") if tool.action == "send"]
-    assert (send.agent, send.risk, send.outward) == ("delivery", Risk.R3, True)
+    (send,) = [tool for tool in registry.find("SEND") if (tool.agent, tool.action) == ("delivery", "send")]
+    assert (send.risk, send.outward) == (Risk.R3, True)
     assert {tool.agent for tool in registry.find("WriterAgent")} == {"writer"}
     assert registry.find("no such word") == []
     assert Registry([DeliveryAgent]).find("send") == [send]
