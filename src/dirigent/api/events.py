@@ -11,17 +11,14 @@ from pydantic import PlainValidator
 from pydantic_core import PydanticCustomError
 
 from dirigent.api.bodies import StrictRoute
-from dirigent.api.event_models import EventAnswer, EventModel, EventPage, EventRequest
+from dirigent.api.event_models import EventAnswer, EventPage, EventRequest
 from dirigent.api.failures import TenantMismatch
 from dirigent.api.listing import Limit
 from dirigent.api.services import Given
 from dirigent.api.tenancy import Asked
-from dirigent.api.times import iso
 from dirigent.domain.canonical import plain
-from dirigent.domain.domain_event import DomainEvent
-from dirigent.domain.event import EventPublished
 from dirigent.intake.events.reading import read_event
-from dirigent.ports import Recorded
+from dirigent.intake.events.telling import event_told
 
 PATIENCE_S = 5.0
 
@@ -69,21 +66,4 @@ async def list_domain_events(
 ) -> dict[str, Any]:
     """Events as they were taken in: the newest, or those after a position."""
     found = given.event_index.events(asked, type=type, after=after or 0, limit=limit, newest=after is None)
-    return {"events": [shown(recorded) for recorded in found], "total": len(found)}
-
-
-def shown(recorded: Recorded) -> dict[str, Any]:
-    """An event of the journal as it is shown."""
-    assert isinstance(recorded.event, EventPublished), "the index gives events only"
-    return EventModel(
-        position=recorded.position,
-        taken_in_at=iso(recorded.event.at),
-        event=as_cloud_event(recorded.event.event),
-    ).model_dump()
-
-
-def as_cloud_event(event: DomainEvent) -> dict[str, Any]:
-    """The JSON form of CloudEvents, extensions beside the other attributes."""
-    said: dict[str, Any] = plain(event)
-    extensions = said.pop("extensions", {})
-    return {"specversion": event.specversion, **said, **extensions}
+    return {"events": [event_told(recorded) for recorded in found], "total": len(found)}

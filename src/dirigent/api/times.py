@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-
-def iso(ms: int) -> str:
-    """Milliseconds since the epoch as `2024-11-26T14:30:00.123Z`."""
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+from dirigent.domain.moments import iso as iso  # noqa: PLC0414  # routers take it from here
 
 
 def iso_or_none(ms: int | None) -> str | None:

@@ -11,8 +11,8 @@ from dirigent.api.event_models import FiringPage, TriggerFired, TriggerModel, Tr
 from dirigent.api.listing import Limit
 from dirigent.api.services import Given
 from dirigent.api.tenancy import Asked
-from dirigent.api.times import iso, iso_or_none
-from dirigent.intake.triggers.at_work import TriggerState
+from dirigent.api.times import iso
+from dirigent.intake.triggers.at_work import trigger_told
 from dirigent.ports import FiringRow
 
 router = APIRouter(prefix="/api/v1/triggers", tags=["triggers"], route_class=StrictRoute)
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/v1/triggers", tags=["triggers"], route_class=Str
 @router.get("", response_model=TriggerPage)
 async def list_triggers(given: Given, asked: Asked) -> dict[str, Any]:
     """The triggers at work."""
-    shown = [_trigger(state) for state in given.triggers.states(asked)]
+    shown = [trigger_told(state) for state in given.triggers.states(asked)]
     return {"triggers": shown, "total": len(shown)}
 
 
@@ -57,7 +57,7 @@ async def pause_trigger(
     """Let a trigger start nothing until it is resumed."""
     wish = body or TriggerWish()
     await given.triggers.pause(trigger, wish.actor or given.actor, wish.reason, tenant=asked or "")
-    return _trigger(given.triggers.state(trigger, tenant=asked or ""))
+    return trigger_told(given.triggers.state(trigger, tenant=asked or ""))
 
 
 @router.post("/{trigger}/resume", response_model=TriggerModel)
@@ -67,21 +67,7 @@ async def resume_trigger(
     """Let a trigger start executions again."""
     wish = body or TriggerWish()
     await given.triggers.resume(trigger, wish.actor or given.actor, tenant=asked or "")
-    return _trigger(given.triggers.state(trigger, tenant=asked or ""))
-
-
-def _trigger(state: TriggerState) -> dict[str, Any]:
-    armed = state.armed
-    return {
-        "id": armed.id,
-        "org_id": armed.tenant,
-        "workflow_id": armed.definition.name,
-        "type": armed.kind,
-        "fires_for": armed.fires_for,
-        "overlap": armed.overlap.value,
-        "paused": state.paused,
-        "next": iso_or_none(state.next),
-    }
+    return trigger_told(given.triggers.state(trigger, tenant=asked or ""))
 
 
 def _firing(row: FiringRow) -> dict[str, Any]:

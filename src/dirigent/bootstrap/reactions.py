@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -21,6 +22,7 @@ from dirigent.intake.events.sourcing import EventSourcing
 from dirigent.intake.events.upcasting import Upcasters
 from dirigent.intake.ingest import Limits
 from dirigent.intake.triggers.at_work import Triggers
+from dirigent.intake.triggers.matching import foresee
 from dirigent.intake.webhooks.definition import load_webhooks
 from dirigent.intake.webhooks.receiving import Webhooks
 from dirigent.ports import Clock, EventIndex, Journal
@@ -73,7 +75,7 @@ class Reactions:
             house.index,
             house.journal,
             rebuild=house.projections.rebuild,
-            foresee=self.triggers.matcher.foresee,
+            foresee=partial(foresee, self.triggers.table, self.firings, house.upcasters),
             upcasters=house.upcasters,
         )
         self.agent_coordinator = AgentOrchestrator(

@@ -204,6 +204,27 @@ def build_app() -> App:
         help="Workflows stored by name: versions, differences, rollback, pause, export and import.",
     )
     app.command(
+        "dirigent.cli.commands.events:app",
+        name="event",
+        group=WORK,
+        sort_key=3.6,
+        help="Events of the business: hand one in, list them, replay history without effect.",
+    )
+    app.command(
+        "dirigent.cli.commands.triggers:app",
+        name="trigger",
+        group=WORK,
+        sort_key=3.7,
+        help="What starts workflows by itself: list, fire, pause and resume triggers, and what they did.",
+    )
+    app.command(
+        "dirigent.cli.commands.schedules:app",
+        name="schedule",
+        group=LOOK,
+        sort_key=12.5,
+        help="When schedules fire next, with time zone and clock changes explained.",
+    )
+    app.command(
         "dirigent.cli.commands.queueing:app",
         name="queue",
         group=KEEP,

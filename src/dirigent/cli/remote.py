@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 
@@ -39,11 +40,28 @@ class Server:
         """Stop an execution."""
         return self._post(f"/api/v1/executions/{execution_id}/cancel", {"actor": actor, "reason": reason})
 
+    def publish(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Hand in an event."""
+        return self._post("/api/v1/events", event)
+
+    def triggers(self) -> list[dict[str, Any]]:
+        """The triggers at work."""
+        found: list[dict[str, Any]] = self._ask("GET", "/api/v1/triggers")["triggers"]
+        return found
+
+    def with_trigger(self, act: str, trigger: str, org: str | None, body: dict[str, Any]) -> dict[str, Any]:
+        """Fire, pause or resume a trigger."""
+        query = f"?org_id={quote(org)}" if org else ""
+        return self._post(f"/api/v1/triggers/{quote(trigger, safe='')}/{act}{query}", body)
+
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._ask("POST", path, body)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
             # The server is on this machine: no proxy stands in between.
             with httpx2.Client(base_url=self.url, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-                answer = client.post(path, json=body)
+                answer = client.request(method, path, json=body)
         except httpx2.TransportError as error:
             raise TransientError(
                 f"{self.url} holds the data folder and does not answer ({error}).",

@@ -21,6 +21,7 @@ from dirigent.interpreter.problems import Findings
 # A change of the clock of this size is a correction of the calendar, not the begin or end of summer time.
 CORRECTION = timedelta(hours=3)
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 
 
 class Times(Protocol):
@@ -141,6 +142,22 @@ def first(times: Times, after: int, most: int) -> list[int]:
 def up_to(times: Times, after: int, until: int) -> Iterator[int]:
     """The times after one moment and up to another, in order."""
     return takewhile(lambda due: due <= until, times.after(after))
+
+
+def explained(trigger: ScheduleTrigger, due: int) -> str:
+    """What is unusual about a time of a schedule, in words; empty where nothing is."""
+    local = datetime.fromtimestamp(due / 1000, UTC).astimezone(ZoneInfo(trigger.timezone))
+    earlier = (local.astimezone(UTC) - HOUR).astimezone(local.tzinfo)
+    if trigger.schedule:
+        simulated = CronSim(trigger.schedule, local)
+        if not _is_meant(simulated, local):
+            return f"the clock goes forward to {local:%H:%M}: the time before it is left out, so it comes now"
+    if local.fold:
+        return f"the clock has gone back: the second {local:%H:%M} of the day"
+    change = _offset(local) - _offset(earlier)
+    if change:
+        return f"the clock goes {'forward' if change > timedelta(0) else 'back'} in the hour before"
+    return ""
 
 
 def _is_meant(simulated: CronSim, local: datetime) -> bool:

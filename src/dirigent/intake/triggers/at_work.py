@@ -11,6 +11,7 @@ import msgspec
 from dirigent.domain.domain_event import DomainEvent
 from dirigent.domain.errors import Conflict
 from dirigent.domain.event import TERMINAL, Event, SignalAwaited, WaitEnded
+from dirigent.domain.moments import iso
 from dirigent.domain.trigger import ScheduleTrigger
 from dirigent.domain.workflow import Definition
 from dirigent.engine import Engine
@@ -204,3 +205,18 @@ def _reaction(answer: Acknowledged, triggered: Sequence[str]) -> Reaction:
         duplicate=answer.duplicate,
         triggered=() if answer.duplicate else tuple(triggered),
     )
+
+
+def trigger_told(state: TriggerState) -> dict[str, Any]:
+    """A trigger as it is shown outside."""
+    armed = state.armed
+    return {
+        "id": armed.id,
+        "org_id": armed.tenant,
+        "workflow_id": armed.definition.name,
+        "type": armed.kind,
+        "fires_for": armed.fires_for,
+        "overlap": armed.overlap.value,
+        "paused": state.paused,
+        "next": iso(state.next) if state.next else None,
+    }

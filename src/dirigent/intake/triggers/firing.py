@@ -86,12 +86,12 @@ class Firer:
             at=self._clock.now_ms(), tenant=armed.tenant, trigger=armed.id, actor=actor, reason=reason
         )
         self._paused.add((armed.tenant, armed.id))
-        await self._append(_stream(armed.tenant, armed.id), event)
+        await self._append(pause_stream(armed.tenant, armed.id), event)
 
     async def resume(self, armed: Armed, actor: str) -> None:
         """Let a trigger start executions again."""
         event = TriggerResumed(at=self._clock.now_ms(), tenant=armed.tenant, trigger=armed.id, actor=actor)
-        await self._append(_stream(armed.tenant, armed.id), event)
+        await self._append(pause_stream(armed.tenant, armed.id), event)
         self._paused.discard((armed.tenant, armed.id))
 
     def decide(self, firing: Firing, decision: str, reason: str = "", *, count: int = 1) -> Awaitable[None]:
@@ -224,12 +224,13 @@ class Firer:
         return firing_for_event(armed, Taken(row.event_position, event.at, event.event))
 
     def _is_paused(self, tenant: str, trigger: str) -> bool:
-        events = self._journal.read(_stream(tenant, trigger))
+        events = self._journal.read(pause_stream(tenant, trigger))
         return bool(events) and isinstance(events[-1], TriggerPaused)
 
     def _append(self, stream: str, event: Event) -> Awaitable[None]:
         return self._journal.append(stream, self._journal.head(stream), [event])
 
 
-def _stream(tenant: str, trigger: str) -> str:
+def pause_stream(tenant: str, trigger: str) -> str:
+    """Where the journal says whether a trigger is paused."""
     return f"triggers/{tenant}/{trigger}"

@@ -23,7 +23,7 @@ from dirigent.intake.triggers.firing import Firer
 from dirigent.intake.triggers.table import TriggerTable
 from dirigent.intake.triggers.turns import Firing, firing_for_event
 from dirigent.intake.triggers.waiting_names import WaitingNames
-from dirigent.ports import Clock, EventIndex, Journal
+from dirigent.ports import Clock, EventIndex, Firings, Journal
 
 CONSUMER = "triggers"
 STREAM = f"consumers/{CONSUMER}"
@@ -112,22 +112,6 @@ class TriggerMatcher:
     def known_of(self, position: int) -> Sequence[str]:
         """The executions that the event at a position started or woke, as far as is remembered."""
         return self._started.get(position, ())
-
-    def foresee(self, taken: Taken) -> list[Foreseen]:
-        """What an event would start by the triggers of now; nothing is started, and nothing noted."""
-        matched = self._matched([taken])
-        known = self._firer.decided(matched.firings)
-        return [
-            Foreseen(
-                trigger=firing.armed.id,
-                tenant=firing.armed.tenant,
-                workflow=firing.armed.definition.name,
-                event_id=taken.event.id,
-                execution_id=firing.execution_id,
-                started=firing.execution_id in known,
-            )
-            for firing in matched.firings
-        ]
 
     async def _follow(self, feed: Feed) -> None:
         try:
@@ -274,6 +258,24 @@ class _Matched:
         if failure is None:
             failure = self.failed[armed] = _Failure(firing_for_event(armed, taken), reason)
         failure.count += 1
+
+
+def foresee(table: TriggerTable, firings: Firings, upcasters: Upcasters, taken: Taken) -> list[Foreseen]:
+    """What an event would start by these triggers; nothing is started, and nothing noted."""
+    matched = _Matched(upcasters)
+    matched.take(taken, table.for_event(taken.event))
+    known = firings.decided([firing.execution_id for firing in matched.firings]) if matched.firings else ()
+    return [
+        Foreseen(
+            trigger=firing.armed.id,
+            tenant=firing.armed.tenant,
+            workflow=firing.armed.definition.name,
+            event_id=taken.event.id,
+            execution_id=firing.execution_id,
+            started=firing.execution_id in known,
+        )
+        for firing in matched.firings
+    ]
 
 
 def _position(journal: Journal) -> int:

@@ -1,0 +1,106 @@
+"""Triggers and history of a data folder, looked at or gone through once more while nothing runs there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from functools import partial
+
+from dirigent.bootstrap.beside import need_journal, reading
+from dirigent.domain.event import TriggerPaused
+from dirigent.domain.trigger import ScheduleTrigger
+from dirigent.intake.events.log import EventLog
+from dirigent.intake.events.sourcing import EventSourcing
+from dirigent.intake.events.upcasting import Upcasters
+from dirigent.intake.library.store import WorkflowStore
+from dirigent.intake.schedules.times import times_of
+from dirigent.intake.triggers.armed import Armed, arm
+from dirigent.intake.triggers.at_work import TriggerState
+from dirigent.intake.triggers.firing import pause_stream
+from dirigent.intake.triggers.matching import foresee
+from dirigent.intake.triggers.table import TriggerTable
+from dirigent.intake.workflows import Workflow, files_of
+from dirigent.ports import EventIndex, Firings
+from dirigent.runtimes.clock import SystemClock
+from dirigent.settings import Settings
+from dirigent.storage.sqlite.database import DATABASE
+from dirigent.storage.sqlite.event_index import SqliteEventIndex
+from dirigent.storage.sqlite.firings import SqliteFirings
+from dirigent.storage.sqlite.journal import SqliteJournal
+from dirigent.storage.sqlite.lock import DataFolderLock
+from dirigent.storage.sqlite.projections import SqliteProjections
+from dirigent.storage.sqlite.reading import Reader
+from dirigent.storage.sqlite.workflows import SqliteWorkflows
+
+
+@contextmanager
+def looking_at_events(settings: Settings) -> Iterator[tuple[EventIndex, Firings]]:
+    """The events and firings of a folder, beside whoever works in it; raises `NotFound`."""
+    folder = settings.data_folder
+    need_journal(folder)
+    with closing(SqliteEventIndex(folder)) as index, closing(SqliteFirings(folder)) as firings:
+        yield index, firings
+
+
+def trigger_states(settings: Settings) -> list[TriggerState]:
+    """How the triggers stand that would be at work in a folder, without anybody at work."""
+    if not (settings.data_folder / DATABASE).is_file():
+        return [_state(armed, None) for armed in _table(settings, None)]
+    with reading(settings) as books, closing(Reader(settings.data_folder / DATABASE)) as reader:
+        found = _table(settings, books.library)
+        return [_state(armed, reader) for armed in found]
+
+
+@asynccontextmanager
+async def replaying(settings: Settings) -> AsyncIterator[EventSourcing]:
+    """Hold a folder to go through its history once more; nothing that waits there is taken up.
+
+    Raises `DataFolderBusy` where another process holds the folder.
+    """
+    folder = settings.data_folder
+    need_journal(folder)
+    lock = DataFolderLock(folder)
+    lock.acquire()
+    try:
+        journal = SqliteJournal.open(folder)
+        try:
+            with (
+                closing(SqliteEventIndex(folder)) as index,
+                closing(SqliteFirings(folder)) as firings,
+                closing(SqliteProjections(folder)) as projections,
+                closing(SqliteWorkflows(folder)) as workflows,
+            ):
+                table = _table(settings, WorkflowStore(journal, workflows, SystemClock()))
+                yield EventSourcing(
+                    EventLog(journal, index, SystemClock()),
+                    index,
+                    journal,
+                    rebuild=projections.rebuild,
+                    foresee=partial(foresee, table, firings, Upcasters()),
+                )
+        finally:
+            await journal.close()
+    finally:
+        lock.release()
+
+
+def _table(settings: Settings, library: WorkflowStore | None) -> TriggerTable:
+    """The triggers of the stored workflows in force and of the folder in the settings."""
+    table = TriggerTable()
+    for row in library.rows() if library is not None else ():
+        if row.state == "active":
+            assert library is not None, "rows come from it"
+            definition = library.get(row.tenant, row.name).definition
+            table.put(row.tenant, row.name, arm(definition, row.tenant))
+    for file in files_of(settings.workflows):
+        definition = Workflow.load(file).definition
+        table.put(settings.tenant, definition.name, arm(definition, settings.tenant))
+    return table
+
+
+def _state(armed: Armed, reader: Reader | None) -> TriggerState:
+    said = reader.events(pause_stream(armed.tenant, armed.id), 0) if reader is not None else []
+    coming: int | None = None
+    if isinstance(armed.trigger, ScheduleTrigger):
+        coming = next(times_of(armed.trigger).after(SystemClock().now_ms()), None)
+    return TriggerState(armed, bool(said) and isinstance(said[-1], TriggerPaused), coming)

@@ -1,0 +1,131 @@
+"""`dirigent event`, `trigger` and `schedule`: here and over a server, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.terminal import dirigent
+
+REPORT = "examples/workflows/daily_report.yaml"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder with a stored workflow that has a schedule and an event trigger."""
+    assert dirigent("workflow", "save", REPORT, data=tmp_path).code == 0
+    return tmp_path
+
+
+def test_publishing_starts_what_is_triggered(data: Path) -> None:
+    """The answer says where the event is and what it started; again, it is a duplicate."""
+    words = ("event", "publish", "--type", "report.requested", "--id", "e1", "-i", "day=monday")
+    said = dirigent(*words, data=data)
+    assert said.code == 0
+    assert "It started or woke exec_" in said.out
+    (row,) = dirigent("ls", "-o", "json", data=data).data
+    assert (row["workflow"], row["status"], row["trigger"]) == ("daily_report", "completed", "event")
+    again = dirigent(*words, "-o", "json", data=data).data
+    assert (again["duplicate"], again["triggered"]) == (True, [])
+    changed = dirigent(*words[:-1], "day=tuesday", data=data)
+    assert changed.code == 1
+    assert "another event 'e1'" in changed.err
+
+
+def test_an_event_from_a_file(data: Path, tmp_path: Path) -> None:
+    """A file has the attributes of CloudEvents; options win over it."""
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps({"type": "a.b", "source": "shop", "data": [1]}))
+    assert dirigent("event", "publish", file, "--subject", "order/1", data=data).code == 0
+    (event,) = dirigent("event", "list", "--type", "a.*", "-o", "json", data=data).data
+    assert event["event"]["subject"] == "order/1"
+    assert (event["event"]["source"], event["event"]["data"]) == ("shop", [1])
+    assert "order/1" in dirigent("event", "list", data=data).out
+    assert "Nothing is triggered by it." in dirigent("event", "publish", file, "--id", "2", data=data).out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("event", "publish"), "An event has a type"),
+        (("event", "publish", "--type", "two words"), "type is 'two words'"),
+        (("event", "replay", "--since", "yesterday"), "'yesterday' is no moment"),
+        (("trigger", "fire", "none"), "There is no trigger 'none'"),
+        (("schedule", "next"), "Which schedule?"),
+        (("schedule", "next", "--cron", "9 25 * * *"), "is not a schedule"),
+        (("schedule", "next", "--cron", "0 9 * * *", "--timezone", "Mars"), "no time zone 'Mars'"),
+    ],
+)
+def test_mistakes_are_told(data: Path, words: tuple[str, ...], told: str) -> None:
+    """What is wrong and what to do, with the exit code of wrong input."""
+    said = dirigent(*words, data=data)
+    assert said.code == 2
+    assert told in said.err
+    assert "fix:" in said.err
+
+
+def test_triggers_are_listed_fired_and_paused(data: Path) -> None:
+    """What is at work with its next time; paused it stays away; fired by hand it starts."""
+    found = {one["type"]: one for one in dirigent("trigger", "list", "-o", "json", data=data).data}
+    assert set(found) == {"schedule", "event"}
+    assert found["schedule"]["next"] > "2026"
+    assert "0 9 * * mon-fri" in dirigent("trigger", "list", data=data).out
+    trigger = found["event"]["id"]
+    assert "is paused" in dirigent("trigger", "pause", trigger, "--reason", "loud", data=data).out
+    assert dirigent("trigger", "list", "-o", "json", data=data).data[0]["paused"]
+    published = dirigent("event", "publish", "--type", "report.requested", "-i", "day=x", data=data)
+    assert "Nothing is triggered" in published.out
+    assert "is at work" in dirigent("trigger", "resume", trigger, data=data).out
+    assert "started exec_" in dirigent("trigger", "fire", trigger, "-i", "day=y", data=data).out
+    rows = dirigent("trigger", "firings", trigger, "-o", "json", data=data).data
+    assert [row["decision"] for row in rows] == ["started", "paused"]
+    assert "the trigger is paused" in dirigent("trigger", "firings", data=data).out
+
+
+def test_nothing_yet(tmp_path: Path) -> None:
+    """An empty folder is told as such, with what to do."""
+    assert "No trigger is at work" in dirigent("trigger", "list", data=tmp_path).out
+    assert dirigent("event", "list", data=tmp_path).code == 2
+
+
+def test_the_next_times(data: Path) -> None:
+    """Local and UTC, with what is unusual about a time."""
+    words = ("--cron", "30 2 * * *", "--timezone", "Europe/Berlin", "--since", "2026-10-24T12:00")
+    (found,) = dirigent("schedule", "next", *words, "--count", "3", "-o", "json", data=data).data
+    assert [one["utc"] for one in found["next"]] == [
+        "2026-10-25T00:30Z",
+        "2026-10-26T01:30Z",
+        "2026-10-27T01:30Z",
+    ]
+    spring = dirigent("schedule", "next", *words[:-1], "2026-03-28T12:00", "--count", "1", data=data)
+    assert "the clock goes forward to 03:00" in spring.out
+    both = (
+        "--cron",
+        "30 * * * *",
+        "--timezone",
+        "Europe/Berlin",
+        "--since",
+        "2026-10-25T02:00",
+        "--count",
+        "2",
+    )
+    assert "the second 02:30 of the day" in dirigent("schedule", "next", *both, data=data).out
+    assert "0 9 * * mon-fri in Europe/London" in dirigent("schedule", "next", REPORT, data=data).out
+    assert (
+        "No schedule is in it" in dirigent("schedule", "next", "examples/workflows/hello.yaml", data=data).out
+    )
+
+
+def test_history_is_replayed_without_effect(data: Path) -> None:
+    """The count of events, and in the shadow what triggers would start; nothing new runs."""
+    dirigent("event", "publish", "--type", "report.requested", "--id", "e1", "-i", "day=monday", data=data)
+    before = dirigent("ls", "-o", "json", data=data).data
+    said = dirigent("event", "replay", "--shadow", data=data)
+    assert "The projections were folded anew." in said.out
+    assert "daily_report" in said.out
+    told = dirigent("event", "replay", "--shadow", "--since", "2020-01-01", "-o", "json", data=data).data
+    assert told["domain_events"] == 1
+    assert [one["started"] for one in told["foreseen"]] == [True]
+    assert dirigent("ls", "-o", "json", data=data).data == before
