@@ -74,7 +74,8 @@ def test_triggers_are_listed_fired_and_paused(data: Path) -> None:
     assert "0 9 * * mon-fri" in dirigent("trigger", "list", data=data).out
     trigger = found["event"]["id"]
     assert "is paused" in dirigent("trigger", "pause", trigger, "--reason", "loud", data=data).out
-    assert dirigent("trigger", "list", "-o", "json", data=data).data[0]["paused"]
+    states = {one["id"]: one["paused"] for one in dirigent("trigger", "list", "-o", "json", data=data).data}
+    assert states == {trigger: True, found["schedule"]["id"]: False}
     published = dirigent("event", "publish", "--type", "report.requested", "-i", "day=x", data=data)
     assert "Nothing is triggered" in published.out
     assert "is at work" in dirigent("trigger", "resume", trigger, data=data).out

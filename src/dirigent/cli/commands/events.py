@@ -151,7 +151,7 @@ async def _publish(settings: Settings, screen: Screen, event: dict[str, Any]) ->
     for execution_id in told["triggered"]:
         screen.say(f"It started or woke {execution_id}: dirigent show {execution_id}")
     if not told["triggered"] and not told["duplicate"]:
-        screen.say("Nothing is triggered by it.")
+        screen.say("Nothing is triggered by it. `dirigent trigger firings` says why a trigger stayed away.")
     return DONE
 
 
@@ -186,7 +186,7 @@ def _tell_replayed(screen: Screen, replayed: Replayed, *, anew: bool) -> None:
             (one.event_id, one.trigger, one.workflow, "yes" if one.started else "no")
             for one in replayed.foreseen
         ]
-        screen.show(table(("event", "trigger", "workflow", "started"), rows))
+        screen.show(table(("event", "trigger", "workflow", "started"), rows, whole=("trigger",)))
 
 
 def _row(recorded: Recorded) -> tuple[object, ...]:

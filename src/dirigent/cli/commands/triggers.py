@@ -55,8 +55,8 @@ def list_command(*, common: Common = DEFAULT) -> None:
     elif not found:
         screen.say("No trigger is at work. Store a workflow that has one: dirigent workflow save FILE")
     else:
-        columns = ("trigger", "workflow", "type", "fires for", "overlap", "state", "next")
-        screen.show(table(columns, [_row(one) for one in found]))
+        columns = ("trigger", "fires for", "overlap", "state", "next")
+        screen.show(table(columns, [_row(one) for one in found], whole=("trigger",)))
 
 
 @app.command(
@@ -104,7 +104,8 @@ def firings_command(
             )
             for row in rows
         ]
-        screen.show(table(("at", "trigger", "for", "decision", "execution or reason"), cells))
+        columns = ("at", "trigger", "for", "decision", "execution or reason")
+        screen.show(table(columns, cells, whole=("trigger",)))
 
 
 @app.command(
@@ -219,5 +220,6 @@ async def _done(
 
 def _row(told: dict[str, Any]) -> tuple[object, ...]:
     state = "paused" if told["paused"] else "at work"
-    names = ("id", "workflow_id", "type", "fires_for", "overlap")
-    return *(told[name] for name in names), state, told["next"] or ""
+    names = ("id", "fires_for", "overlap")
+    coming = (told["next"] or "").replace(".000Z", "Z")
+    return *(told[name] for name in names), state, coming

@@ -121,7 +121,11 @@ def times_of(trigger: ScheduleTrigger) -> Times:
     try:
         CronSim(trigger.schedule, datetime.fromtimestamp(0, UTC))
     except CronSimError as error:
-        raise InvalidInput(f"{trigger.schedule!r} is not a schedule: {error}.", field="schedule") from error
+        raise InvalidInput(
+            f"{trigger.schedule!r} is not a schedule: {error}.",
+            fix="Write minute, hour, day of month, month and day of week, such as 0 9 * * mon-fri.",
+            field="schedule",
+        ) from error
     return CronTimes(trigger.schedule, zone)
 
 
