@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,21 @@ from dirigent.workflow import (
     Expression,
     agent,
     approval,
+    case,
     choose,
     condition,
     contains,
     emit,
     event,
     expr,
+    foreach,
     has,
     http,
     index,
     input_,
+    instead,
     item,
+    loop,
     matches,
     notify,
     on_api,
@@ -37,12 +41,16 @@ from dirigent.workflow import (
     on_schedule,
     on_webhook,
     one_of,
+    parallel,
+    previous,
+    result,
     retry,
     run,
     scheduled_at,
     size,
     step,
     subworkflow,
+    switch,
     transform,
     undo,
     validation,
@@ -58,9 +66,12 @@ WIN_BACK = (ROOT / "examples/workflows/win_back.yaml").read_text(encoding="utf-8
 
 def of_file(text: str) -> Definition:
     """What a file says, given as the lines of its steps, or as a whole."""
-    return load_definition(text if "steps:" in text else f"name: x\nsteps:\n{text}")
+    return load_definition(text if text.startswith("name:") else f"name: x\nsteps:\n{text}")
 
 
+SMALL, LARGE, LAST = transform("small"), transform("large"), transform("k")
+A = agent("a", "crm", "get", {}, fallback=instead("crm", "guess", {"n": input_.n}))
+B = agent("b", "crm", "get", fallback=instead(value={"n": 0}), output={"n": result.n}, on_error=LAST)
 EQUAL = {
     "agent": (
         lambda: workflow(
@@ -160,6 +171,88 @@ EQUAL = {
         "  - {id: s, type: subworkflow, workflow: other, parameters: {n: 1}}\n"
         "  - {id: t, type: subworkflow, workflow: '${input.plan}'}\n",
     ),
+    "switch": (
+        lambda: workflow(
+            "x",
+            switch("w", case(SMALL, when=input_.n < 5), case("large", when="input.n >= 5"), default=SMALL),
+            SMALL,
+            LARGE,
+        ),
+        "  - {id: w, type: switch, default: small,\n"
+        "     cases: [{when: input.n < 5, to: small}, {when: input.n >= 5, to: large}]}\n"
+        "  - {id: small, type: transform}\n"
+        "  - {id: large, type: transform}\n",
+    ),
+    "switch by value": (
+        lambda: workflow(
+            "x", switch("w", case(SMALL, value="s"), case(LARGE, value=3), on=input_.kind), SMALL, LARGE
+        ),
+        "  - {id: w, type: switch, on: input.kind, cases: [{value: s, to: small}, {value: 3, to: large}]}\n"
+        "  - {id: small, type: transform}\n"
+        "  - {id: large, type: transform}\n",
+    ),
+    "parallel": (
+        lambda: workflow(
+            "x",
+            parallel("p", SMALL, LARGE, timeout="1h", output={"both": result.small}),
+            parallel("q", branches=[[transform("a"), transform("b")], [transform("c")]]),
+            parallel("r", transform("d") >> transform("e"), transform("f"), fallback="continue"),
+        ),
+        "  - {id: p, type: parallel, timeout: 1h, output: {both: '${result.small}'},\n"
+        "     steps: [{id: small, type: transform}, {id: large, type: transform}]}\n"
+        "  - {id: q, type: parallel, branches: [[{id: a, type: transform}, {id: b, type: transform}],\n"
+        "     [{id: c, type: transform}]]}\n"
+        "  - {id: r, type: parallel, fallback: continue, connections: [{from: d, to: e}],\n"
+        "     steps: [{id: d, type: transform}, {id: e, type: transform}, {id: f, type: transform}]}\n",
+    ),
+    "loop": (
+        lambda: workflow(
+            "x",
+            loop(
+                "l",
+                transform("draft", {"n": index, "last": previous}),
+                max_iterations=5,
+                until=expr("steps.draft.n > 3"),
+                timeout="1h",
+            ),
+            loop("m", transform("again"), max_iterations=2, while_=input_.go),
+        ),
+        "  - {id: l, type: loop, max_iterations: 5, until: steps.draft.n > 3, timeout: 1h,\n"
+        "     steps: [{id: draft, type: transform, parameters: {n: '${index}', last: '${previous}'}}]}\n"
+        "  - {id: m, type: loop, max_iterations: 2, while: input.go,\n"
+        "     steps: [{id: again, type: transform}]}\n",
+    ),
+    "foreach": (
+        lambda: workflow(
+            "x", foreach("f", input_.rows, transform("t", {"n": item.n}), max_parallel=4, timeout=60)
+        ),
+        "  - {id: f, type: foreach, foreach: input.rows, max_parallel: 4, timeout: 1m,\n"
+        "     steps: [{id: t, type: transform, parameters: {n: '${item.n}'}}]}\n",
+    ),
+    "joins and fallbacks": (
+        lambda: workflow(
+            "x",
+            [A, B] >> transform("j", join="any", cancel_rest=True),
+            A.error >> SMALL,
+            LAST,
+        ),
+        "name: x\nsteps:\n"
+        "  - {id: a, type: agent, agent: crm, action: get, parameters: {},\n"
+        "     fallback: {agent: crm, action: guess, parameters: {n: '${input.n}'}}}\n"
+        "  - {id: b, type: agent, agent: crm, action: get, fallback: {value: {n: 0}},\n"
+        "     output: {n: '${result.n}'}, on_error: {fallback: k}}\n"
+        "  - {id: j, type: transform, join: any, cancel_rest: true}\n"
+        "  - {id: small, type: transform}\n"
+        "  - {id: k, type: transform}\n"
+        "connections: [{from: a, to: j}, {from: b, to: j}, {from: a, to: small, on: error}]\n",
+    ),
+    "wait until": (
+        lambda: workflow(
+            "x", wait("w", until=datetime(2026, 12, 24, 18, tzinfo=UTC)), wait("v", until=input_.at)
+        ),
+        "  - {id: w, type: wait, until: '\"2026-12-24T18:00:00+00:00\"'}\n"
+        "  - {id: v, type: wait, until: input.at}\n",
+    ),
     "any other": (
         lambda: workflow("x", step("w", "wait", duration="5m", when=~has(input_.skip))),
         "  - {id: w, type: wait, duration: 5m, when: '!has(input.skip)'}\n",
@@ -179,7 +272,9 @@ def test_every_name_is_there() -> None:
     """What the package says it has, it has; and nothing else that could be meant is left out."""
     names = set(dirigent.workflow.__all__)
     assert names == {name for name in vars(dirigent.workflow) if name in names}
-    assert set(EQUAL) - {"any other"} <= names & {kind.value for kind in Kind}
+    kinds = {kind.value for kind in Kind}
+    assert kinds <= names, "a kind of step has no function in dirigent.workflow"
+    assert kinds <= set(EQUAL), "a kind of step has no example here"
 
 
 def test_the_printed_workflow() -> None:

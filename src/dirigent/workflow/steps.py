@@ -7,10 +7,10 @@ A step is its keys, named as in a file. `a >> b` is a connection; lists fan out 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict
 
 from dirigent.workflow.expressions import Expression, literal, plain, source_of
 
@@ -23,13 +23,37 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 class Common(TypedDict, total=False):
     """What may be said of every step.
 
-    `when` guards it; `on_error` is fail or continue; `ends_as` is the status that its failure gives the
-    run: failed, blocked or rejected.
+    `when` guards it; `on_error` is fail, continue, or the step that a failure leads to; `ends_as` is the
+    status that its failure gives the run: failed, blocked or rejected. `join` is how many of its ways in
+    begin it (any, or a number), and with `cancel_rest` the others are then stopped.
     """
 
     when: Condition
-    on_error: str
+    on_error: str | Step
     ends_as: str
+    join: str | int
+    cancel_rest: bool
+
+
+class Yielding(Common, total=False):
+    """What may be said of a step that has a result of its own.
+
+    `fallback` takes its place after the last attempt: continue (nothing), or what `instead` makes;
+    `output` makes the step's output from it, named `result`.
+    """
+
+    fallback: str | Mapping[str, Any]
+    output: Mapping[str, Any] | Expression
+
+
+class Acting(Yielding, total=False):
+    """What may be said of a step that takes an action: how long, how often, for how many items."""
+
+    foreach: Condition
+    max_parallel: int
+    timeout: Duration
+    retry_policy: Mapping[str, Any]
+    compensate: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,148 +174,6 @@ def step(id: str, type: str, /, **keys: Any) -> Step:
     return Step(id, type, {key: value for key, value in keys.items() if value is not None})
 
 
-def agent(
-    id: str,
-    agent_type: str,
-    action: str,
-    parameters: Mapping[str, Any] | None = None,
-    *,
-    foreach: Condition | None = None,
-    max_parallel: int | None = None,
-    timeout: Duration | None = None,
-    retry_policy: Mapping[str, Any] | None = None,
-    compensate: Mapping[str, Any] | None = None,
-    **common: Unpack[Common],
-) -> Step:
-    """An action of an agent; with `foreach` once for each item of a list, as `item` and `index`."""
-    return step(
-        id,
-        "agent",
-        agent_type=agent_type,
-        action=action,
-        parameters=parameters,
-        foreach=foreach,
-        max_parallel=max_parallel,
-        timeout=timeout,
-        retry_policy=retry_policy,
-        compensate=compensate,
-        **common,
-    )
-
-
-def validation(
-    id: str,
-    *conditions: Condition,
-    required_fields: Iterable[str] = (),
-    code: str | None = None,
-    message: str | Expression | None = None,
-    **common: Unpack[Common],
-) -> Step:
-    """Fields that must be there and conditions that must hold; else it fails with a code and a message."""
-    needed = list(required_fields) or None
-    parameters = {"required_fields": needed, "code": code, "message": message}
-    given = {key: value for key, value in parameters.items() if value is not None}
-    return step(id, "validation", parameters=given or None, conditions=list(conditions) or None, **common)
-
-
-def condition(id: str, *conditions: Condition, **common: Unpack[Common]) -> Step:
-    """A branch: `true` and `false` are its ways out."""
-    return step(id, "condition", conditions=list(conditions), **common)
-
-
-def transform(id: str, parameters: Mapping[str, Any] | None = None, **common: Unpack[Common]) -> Step:
-    """Values worked out from others; they are its output."""
-    return step(id, "transform", parameters=parameters, **common)
-
-
-def approval(
-    id: str,
-    parameters: Mapping[str, Any] | None = None,
-    *,
-    timeout: Duration | None = None,
-    approvers: Sequence[str | Expression] | None = None,
-    roles: Sequence[str] | None = None,
-    required: int | None = None,
-    reject_after: int | None = None,
-    not_requester: bool | None = None,
-    on_expiry: str | None = None,
-    **common: Unpack[Common],
-) -> Step:
-    """A decision of one person, or of several; the parameters are what they see."""
-    return step(
-        id,
-        "approval",
-        parameters=parameters,
-        timeout=timeout,
-        approvers=approvers,
-        roles=roles,
-        required=required,
-        reject_after=reject_after,
-        not_requester=not_requester,
-        on_expiry=on_expiry,
-        **common,
-    )
-
-
-def wait(id: str, duration: Duration | None = None, **common: Unpack[Common]) -> Step:
-    """Some time."""
-    return step(id, "wait", duration=duration, **common)
-
-
-def wait_for_event(
-    id: str,
-    event: str | Expression,
-    *,
-    filter: Condition | None = None,
-    timeout: Duration | None = None,
-    **common: Unpack[Common],
-) -> Step:
-    """Something that is told from outside; its data is the output."""
-    return step(id, "wait_for_event", event=event, filter=filter, timeout=timeout, **common)
-
-
-def emit(
-    id: str,
-    event: str | Expression,
-    data: Any = None,
-    *,
-    subject: str | Expression | None = None,
-    **keys: Any,
-) -> Step:
-    """An event that is published, once."""
-    return step(id, "emit", event=event, data=data, subject=subject, **keys)
-
-
-def http(id: str, url: str | Expression, method: str | None = None, **keys: Any) -> Step:
-    """A request to another system; `headers`, `query`, `body` and `effect` as in a file."""
-    return step(id, "http", url=url, method=method, **keys)
-
-
-def notify(
-    id: str,
-    message: str | Expression,
-    *,
-    level: str | None = None,
-    to: Sequence[str | Expression] | None = None,
-    channels: Sequence[str] | None = None,
-    **keys: Any,
-) -> Step:
-    """Something that our own people are told."""
-    return step(id, "notify", message=message, level=level, to=to, channels=channels, **keys)
-
-
-def subworkflow(
-    id: str,
-    workflow: str | Expression,
-    parameters: Mapping[str, Any] | None = None,
-    *,
-    compensate: Mapping[str, Any] | None = None,
-    **common: Unpack[Common],
-) -> Step:
-    """Another workflow: one that is stored, by its name, or one that an expression gives."""
-    return step(id, "subworkflow", workflow=workflow, parameters=parameters, compensate=compensate, **common)
-
-
 def retry(
     max_attempts: int = 3,
     *,
@@ -330,25 +212,55 @@ def undo(
     return {key: value for key, value in keys.items() if value is not None}
 
 
+def instead(
+    agent_type: str | None = None,
+    action: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    value: Any = None,
+) -> dict[str, Any]:
+    """What takes the place of a result after the last attempt: another action, or a value."""
+    if action is None:
+        return {"value": value}
+    keys = {"agent_type": agent_type, "action": action, "parameters": parameters}
+    return {key: value for key, value in keys.items() if value is not None}
+
+
+def case(to: Step | str, *, when: Condition | None = None, value: Any = None) -> dict[str, Any]:
+    """A way out of a switch: taken where a condition holds, or where `on` of the switch gives a value."""
+    said: dict[str, Any] = {"value": value} if when is None else {"when": source_of(when)}
+    return said | {"to": name_of(to)}
+
+
+def name_of(one: Step | str) -> str:
+    """The id of a step, given as such or as the step itself."""
+    return one.id if isinstance(one, Step) else one
+
+
 def as_data(one: Step) -> dict[str, Any]:
     """The step as a file would have it."""
-    return {"id": one.id, "type": one.type} | {key: _written(key, value) for key, value in one.keys.items()}
+    return {"id": one.id, "type": one.type} | {key: written(key, value) for key, value in one.keys.items()}
 
 
-_EXPRESSIONS = ("when", "foreach", "filter", "on", "repeat_while")
+_EXPRESSIONS = ("when", "foreach", "filter", "on", "while", "until")
 _DURATIONS = ("timeout", "duration", "initial", "max")
-_STEPS = ("steps", "branches")
+_INSIDE = ("retry_policy", "compensate")
 
 
-def _written(key: str, value: Any) -> Any:
+def written(key: str, value: Any) -> Any:
+    """The value of a key as a file would have it."""
     if key in _EXPRESSIONS:
         return source_of(value)
-    if key == "conditions":
-        return [source_of(one) if isinstance(one, Expression) else one for one in value]
     if key in _DURATIONS and isinstance(value, timedelta):
         return f"{round(value / timedelta(milliseconds=1))}ms"
-    if key in _STEPS:
-        return [as_data(one) if isinstance(one, Step) else _written(key, one) for one in value]
-    if key in ("retry_policy", "compensate"):
-        return {name: _written(name, inner) for name, inner in value.items()}
+    if key in _INSIDE:
+        return {name: written(name, inner) for name, inner in value.items()}
+    if key == "conditions":
+        return [source_of(one) if isinstance(one, Expression) else one for one in value]
+    if key == "steps":
+        return [as_data(one) for one in value]
+    if key == "branches":
+        return [[as_data(one) for one in branch] for branch in value]
+    if key == "on_error" and isinstance(value, Step):
+        return {"fallback": value.id}
     return plain(value)
