@@ -13,6 +13,7 @@ from dirigent.domain.event import ExecutionStarted, Passport
 from dirigent.storage.sqlite import database as database_module
 from dirigent.storage.sqlite.chain import genesis, link
 from dirigent.storage.sqlite.journal import HEADS_MAX, SqliteJournal
+from dirigent.testing.conformance import EVERY_EVENT
 from tests.storage.journals import database, note, opened
 
 
@@ -31,6 +32,24 @@ async def test_a_closed_journal_opens_where_it_ended(tmp_path: Path) -> None:
     assert journal.read("a") == [note(1), note(2), note(4)]
     assert [(r.position, r.stream, r.version) for r in journal.tail(2)] == [(3, "b", 1), (4, "a", 3)]
     assert journal.verify().damages == ()
+    await journal.close()
+
+
+async def test_what_was_written_long_ago_reads_like_what_was_written_now(tmp_path: Path) -> None:
+    """A stream gives the same events while it is at hand, when others have displaced it, and anew."""
+    large = {"text": "x" * 1000}
+    journal = SqliteJournal.open(tmp_path)
+    await journal.append("first", 0, [*EVERY_EVENT, note(1, large)])
+    at_hand = journal.read("first", after=2)
+    for number in range(6):
+        await journal.append(f"e{number}", 0, [note(number, {"text": "x" * 1_000_000})])
+    displaced = journal.read("first", after=2)
+    await journal.append("first", len(EVERY_EVENT) + 1, [note(2)])
+    assert journal.read("first")[-2:] == [note(1, large), note(2)]
+    await journal.close()
+
+    journal = SqliteJournal.open(tmp_path)
+    assert at_hand == displaced == journal.read("first", after=2)[:-1]
     await journal.close()
 
 

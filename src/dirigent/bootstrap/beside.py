@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +115,9 @@ class _StoredJournal:
         head = self._reader.head(stream)
         return head.version if head else 0
 
+    def expect_new(self, stream: str) -> None:
+        raise Conflict(f"The journal is open for reading; {stream!r} cannot be written.")
+
     def verify(self) -> Verification:
         return verify_folder(self._folder)
 
@@ -137,7 +140,9 @@ class _NoRuntime:
     async def rest(self, execution_id: str) -> None:
         raise Conflict("The data folder is open for reading.")
 
-    def observe(self, observer: Callable[[str, Event], None]) -> Callable[[], None]:
+    def observe(
+        self, observer: Callable[[str, Event], None], kinds: Collection[type[Event]] = ()
+    ) -> Callable[[], None]:
         raise Conflict("The data folder is open for reading.")
 
     def running(self) -> list[str]:

@@ -74,7 +74,7 @@ class Engine(Decisions, Signals, Forks):
         what the definition takes.
         """
         now = self._clock.now_ms()
-        execution_id = start.execution_id or self._fresh_id(now)
+        execution_id = start.execution_id or self.new_execution_id()
         started = ExecutionStarted(
             at=now,
             execution_id=execution_id,

@@ -51,7 +51,7 @@ class Forks(Readings):
         kept = storable(dict(edits or {}), "The edits")
         fork = fork_of(build_graph(definition), events, at=at, edits=kept, again=again, exists=self.is_known)
         now = self._clock.now_ms()
-        forked = self._fresh_id(now)
+        forked = self.new_execution_id()
         given = before.input if input is None else storable(check_input(definition, input), "The input")
         passport = msgspec.structs.replace(before.passport, actor=actor, correlation=forked)
         started = ExecutionStarted(

@@ -48,7 +48,9 @@ class Readings:
 
     def new_execution_id(self) -> str:
         """A free id for an execution accepted now."""
-        return self._fresh_id(self._clock.now_ms())
+        minted = self._fresh_id(self._clock.now_ms())
+        self._journal.expect_new(minted)
+        return minted
 
     def is_known(self, execution_id: str) -> bool:
         """Whether an execution of this id was handed in, whether or not it is on stable storage yet."""
@@ -57,9 +59,8 @@ class Readings:
     def read(self, execution_id: str) -> Reading:
         """How an execution stands, from its durable events."""
         reading = read_execution(self.events(execution_id))
-        row = self._projections.execution(execution_id)
-        if row is not None and not reading.ended_at:
-            reading.status = row.status
+        if not reading.ended_at:
+            reading.status = self.row(execution_id).status
         return reading
 
     def events(self, execution_id: str) -> list[Event]:

@@ -66,6 +66,10 @@ class Journal(Protocol):
         """The version of the last event handed in for a stream; 0 when there is none."""
         ...
 
+    def expect_new(self, stream: str) -> None:
+        """Be told that no stream has a name, because it was minted just now; nothing need be looked up."""
+        ...
+
     def verify(self) -> Verification:
         """Check every digest, chain, gap and the head anchor."""
         ...

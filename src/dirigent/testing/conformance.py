@@ -230,6 +230,14 @@ class JournalConformance(ABC):
         assert {type(event) for event in EVERY_EVENT} == set(get_args(AnyEvent))
         await journal.append("e", 0, EVERY_EVENT)
         assert journal.read("e") == list(EVERY_EVENT)
+        assert [recorded.event for recorded in journal.tail(0)] == list(EVERY_EVENT)
+
+    async def test_a_minted_name_begins_a_stream(self, journal: Journal) -> None:
+        """Telling that a name is new makes no stream, and what is appended under it is there."""
+        journal.expect_new("minted")
+        assert (journal.head("minted"), journal.read("minted")) == (0, [])
+        await journal.append("minted", 0, [note(1)])
+        assert journal.read("minted") == [note(1)]
 
     async def test_keeps_what_is_large(self, journal: Journal) -> None:
         """Large values come back whole, also where several events hold the same."""

@@ -17,7 +17,7 @@ from dirigent.domain.event import Event
 from dirigent.ports import Recorded, Verification
 from dirigent.storage.sqlite.anchor import ANCHOR, AnchorFile, read_anchor
 from dirigent.storage.sqlite.chain import link
-from dirigent.storage.sqlite.codec import BODY_BYTES_MAX, encode, split
+from dirigent.storage.sqlite.codec import BODY_BYTES_MAX, decode, encode, split
 from dirigent.storage.sqlite.database import (
     DATABASE,
     SQL,
@@ -28,6 +28,7 @@ from dirigent.storage.sqlite.database import (
 from dirigent.storage.sqlite.folding import PROJECTED, Occurrence, occurrence
 from dirigent.storage.sqlite.opening import Opened, open_journal, refuse_unreadable
 from dirigent.storage.sqlite.reading import DAMAGED, Head, Reader, damaged
+from dirigent.storage.sqlite.recent import Recent
 from dirigent.storage.sqlite.verification import verify
 from dirigent.storage.sqlite.writer import EventRow, Writer
 
@@ -53,6 +54,7 @@ class SqliteJournal:
         self._position = opened.position
         self._streams = opened.streams
         self._heads: dict[str, Head] = {}
+        self._recent = Recent()
         self._shrink_at = HEADS_MAX
         self._closed = False
 
@@ -114,17 +116,24 @@ class SqliteJournal:
         if not events:
             return _nothing()
         id = head.id or self._streams + 1
-        rows, payloads, occurrences = self._chained(stream, id, head, events)
+        bodies = _encoded(events)
+        rows, payloads, occurrences = self._chained(stream, id, head, events, bodies)
         position, _, version, _, _, digest = rows[-1]
         durable = self._writer.add(rows, (id, stream, version, position, digest), payloads, occurrences)
         head.id, head.version, head.last, head.digest = id, version, position, digest
+        self._recent.add(stream, expected_version, bodies)
         self._position, self._streams = position, max(id, self._streams)
         return durable
 
     def read(self, stream: str, after: int = 0) -> list[Event]:
         """The durable events of one stream after a version; raises `JournalDamaged` where it is not whole."""
         self._admit(stream)
-        return self._reader.events(stream, after)
+        bodies = self._recent.get(stream)
+        count = len(bodies)  # before the head is looked at: `append` moves that first, maybe right now
+        head = self._heads.get(stream)
+        if not count or head is None or head.last > self._writer.durable or self._closed:
+            return self._reader.events(stream, after)
+        return [decode(body) for body in bodies[after:count]]
 
     def tail(self, after: int, limit: int = 1000) -> list[Recorded]:
         """Durable events of all streams after a position.
@@ -139,6 +148,10 @@ class SqliteJournal:
         if known is None and _may_be_named(stream):
             known = self._load(stream)
         return known.version if known is not None else 0
+
+    def expect_new(self, stream: str) -> None:
+        """Look nothing up for a name that was minted just now."""
+        self._keep_head(stream, Head(0, 0, 0, self._genesis(stream)))
 
     def last(self, stream: str) -> tuple[int, int, bytes]:
         """Version, position and digest of the last event handed in for a stream."""
@@ -164,13 +177,13 @@ class SqliteJournal:
         self._writer.close()
 
     def _chained(
-        self, stream: str, id: int, head: Head, events: Sequence[Event]
+        self, stream: str, id: int, head: Head, events: Sequence[Event], bodies: Sequence[bytes]
     ) -> tuple[list[EventRow], dict[bytes, bytes], list[Occurrence]]:
         position, version, last, digest = self._position, head.version, head.last, head.digest
         rows: list[EventRow] = []
         payloads: dict[bytes, bytes] = {}
         occurrences: list[Occurrence] = []
-        for event, body in zip(events, _encoded(events), strict=True):
+        for event, body in zip(events, bodies, strict=True):
             position += 1
             version += 1
             if type(event) in PROJECTED:
@@ -186,7 +199,9 @@ class SqliteJournal:
 
     def _load(self, stream: str) -> Head:
         self._admit(stream)
-        head = self._reader.head(stream) or Head(0, 0, 0, self._genesis(stream))
+        return self._keep_head(stream, self._reader.head(stream) or Head(0, 0, 0, self._genesis(stream)))
+
+    def _keep_head(self, stream: str, head: Head) -> Head:
         if len(self._heads) >= self._shrink_at:
             self._forget()
         self._heads[stream] = head

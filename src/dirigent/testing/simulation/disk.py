@@ -182,6 +182,9 @@ class SimulatedJournal:
         last = self._before(stream)
         return last.version if last is not None else 0
 
+    def expect_new(self, stream: str) -> None:
+        """There is nothing to look up that is not in memory."""
+
     def verify(self) -> Verification:
         """Check what is on the disk."""
         return self._disk.verify()
