@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -447,8 +447,10 @@ class Runtime(Protocol):
         """Return when the execution has ended, or waits for a person and nothing else moves."""
         ...
 
-    def observe(self, observer: Callable[[str, Event], None]) -> Callable[[], None]:
-        """Be told of every durable event; returns how to stop."""
+    def observe(
+        self, observer: Callable[[str, Event], None], kinds: Collection[type[Event]] = ()
+    ) -> Callable[[], None]:
+        """Be told of every durable event, or only of some kinds; returns how to stop."""
         ...
 
     def running(self) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 import structlog
@@ -37,6 +38,7 @@ from dirigent.runtimes.definitions import Definitions, Library
 from dirigent.runtimes.families import Families, is_pending, moves, root_of
 from dirigent.runtimes.idling import SOON_MS, Alarms, Idling
 from dirigent.runtimes.live import SNAPSHOT_EVENTS, LiveExecution, request_of
+from dirigent.runtimes.observers import Observer, Observers
 from dirigent.runtimes.places import Crowd, Places
 from dirigent.runtimes.pump import Pump
 
@@ -44,8 +46,6 @@ log = structlog.get_logger("dirigent.runtime")
 
 SNAPSHOT_BYTES_PER_EVENT = 500
 FAMILY_EVENTS = (CancelRequested, ExecutionPaused, ExecutionResumed)
-
-Observer = Callable[[str, Event], None]
 
 
 class LocalRuntime:
@@ -80,7 +80,7 @@ class LocalRuntime:
         self._pump = Pump(self._perform, self._performed, crowd.weight_of)
         self._committing: asyncio.Future[None] | None = None
         self._handed_in: list[tuple[LiveExecution, Sequence[Event]]] = []
-        self._observers: list[Observer] = []
+        self._observers = Observers()
         self._closing = False
         self._failure: BaseException | None = None
 
@@ -159,10 +159,9 @@ class LocalRuntime:
         if self._failure is not None:
             raise self._failure
 
-    def observe(self, observer: Observer) -> Callable[[], None]:
-        """Be told of every durable event of this process; returns how to stop."""
-        self._observers.append(observer)
-        return lambda: self._observers.remove(observer)
+    def observe(self, observer: Observer, kinds: Collection[type[Event]] = ()) -> Callable[[], None]:
+        """Be told of every durable event of this process, or only of some kinds; returns how to stop."""
+        return self._observers.add(observer, kinds)
 
     def running(self) -> list[str]:
         """Ids of the executions in memory."""
@@ -189,14 +188,13 @@ class LocalRuntime:
         if isinstance(events[-1], TERMINAL):
             self._tell_parent(live, events[-1])
 
-    async def _perform(self, live: LiveExecution, command: Command) -> None:
+    def _perform(self, live: LiveExecution, command: Command) -> Coroutine[Any, Any, None]:
         if isinstance(command, InvokeAction):
-            await self._dispatcher.dispatch(request_of(live, command), live)
-        elif isinstance(command, CancelChild):
-            await self._cancel_child(live, command)
-        else:
-            assert isinstance(command, StartChild), "timers and events are not queued"
-            await self._start_child(live, command)
+            return self._dispatcher.dispatch(request_of(live, command), live)
+        if isinstance(command, CancelChild):
+            return self._cancel_child(live, command)
+        assert isinstance(command, StartChild), "timers and events are not queued"
+        return self._start_child(live, command)
 
     async def _start_child(self, live: LiveExecution, command: StartChild) -> None:
         """Start the execution that a step asked for; one that is there already is not started again."""
@@ -430,9 +428,7 @@ class LocalRuntime:
                 live.note(ExecutionAdmitted(at=self.clock.now_ms()))
 
     def _settled(self, live: LiveExecution, events: Sequence[Event]) -> None:
-        if self._observers:
-            for event in events:
-                self._tell_observers(live.execution_id, event)
+        self._observers.tell(live.execution_id, events)
         last = events[-1]
         if isinstance(last, TERMINAL):
             self._ended(live)
@@ -440,14 +436,6 @@ class LocalRuntime:
             self._let_out(live, last)
             return
         self._came_to_rest(live)
-
-    def _tell_observers(self, execution_id: str, event: Event) -> None:
-        """An observer that fails is left out of account; the execution goes on."""
-        for observer in list(self._observers):
-            try:
-                observer(execution_id, event)
-            except Exception:
-                log.exception("observer.failed", execution=execution_id)
 
     def _ended(self, live: LiveExecution) -> None:
         self._live.remove(live.execution_id)

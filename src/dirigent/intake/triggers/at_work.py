@@ -27,6 +27,8 @@ from dirigent.intake.triggers.turns import Firing, firing_for_time
 from dirigent.intake.triggers.waiting_names import WaitingNames
 from dirigent.ports import Acknowledged, Clock, EventIndex, Firings, Journal
 
+OBSERVED = (*TERMINAL, SignalAwaited, WaitEnded)
+
 
 class Reaction(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to an event: where it is, and which executions it started or woke.
@@ -80,7 +82,7 @@ class Triggers:
             log, index, journal, engine, self.table, self.firer, self._names, clock, upcasters or Upcasters()
         )
         self._closed = False
-        self._stop_observing = engine.runtime.observe(self._observe)
+        self._stop_observing = engine.runtime.observe(self._observe, OBSERVED)
 
     async def start(self) -> None:
         """Begin to follow the log and the clock; the runtime has taken up its executions before."""
