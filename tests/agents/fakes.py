@@ -12,7 +12,7 @@ from dirigent.domain.agent import ActionSpec
 from dirigent.domain.errors import InvalidInput
 from dirigent.domain.policy import Autonomy, Decision
 from dirigent.ports import BoundMemory, Context, Model, ModelReply
-from dirigent.security.admission import AGENT_ATTRIBUTE, Admission, admitted
+from dirigent.security.admission import AGENT_ATTRIBUTE, Admission
 
 KEYS = {
     "customers": ("customer_id",),
@@ -137,7 +137,7 @@ async def invoke(agent: type[Any], action: str, context: FakeContext, **inputs: 
     """Call an action as the dispatcher does: inside its admission."""
     spec = spec_of(agent, action)
     admission = Admission(getattr(agent, AGENT_ATTRIBUTE).key, spec, on_refusal=lambda *_: None)
-    with admitted(admission):
+    with admission:
         return await getattr(agent(), action)(**inputs, ctx=cast(Context, context))
 
 

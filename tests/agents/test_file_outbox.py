@@ -13,7 +13,7 @@ from dirigent.agents.revenue.revival_engine import RevivalEngineAgent
 from dirigent.domain.errors import Conflict, InvalidInput, Refused, StorageFailure
 from dirigent.integrations.file_outbox import FileOutbox
 from dirigent.ports import Outbox
-from dirigent.security.admission import Admission, admitted
+from dirigent.security.admission import Admission
 from tests.agents.fakes import spec_of
 
 
@@ -24,7 +24,7 @@ def leave(agent: type = DeliveryAgent, action: str = "send", entered: bool = Tru
     admission = Admission(
         "delivery", spec_of(agent, action), lambda who, what: refused.append(f"{who}.{what}")
     )
-    with admitted(admission):
+    with admission:
         admission.entered = entered
         yield refused
 

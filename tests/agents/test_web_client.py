@@ -11,7 +11,7 @@ from dirigent.domain.agent import ActionSpec, Effect
 from dirigent.domain.errors import ActionFailed, InvalidInput, Refused, TransientError
 from dirigent.integrations.web_client import REPLY_BYTES_MAX, WebClient
 from dirigent.ports.web import WebReply, WebRequest
-from dirigent.security.admission import Admission, admitted
+from dirigent.security.admission import Admission
 
 READ = ActionSpec(name="read", effect=Effect.READ)
 SEND = ActionSpec(name="send", effect=Effect.KEYED, outward=True)
@@ -63,7 +63,9 @@ def noting(seen: list[httpx2.Request]) -> Answer:
 
 async def sent(web: WebClient, request: WebRequest = GET, spec: ActionSpec = READ) -> WebReply:
     """Send as an admitted call of an action."""
-    with admitted(Admission("http", spec, lambda *_: None, entered=True)):
+    admission = Admission("http", spec, lambda *_: None)
+    admission.entered = True
+    with admission:
         return await web.send(request)
 
 
@@ -111,8 +113,9 @@ async def test_nobody_reaches_outside_who_is_not_admitted() -> None:
     web = client(fine)
     with pytest.raises(Refused, match="admitted"):
         await web.send(GET)
-    inward = Admission("x", INWARD, lambda *what: told.append(what), entered=True)
-    with admitted(inward), pytest.raises(Refused):
+    inward = Admission("x", INWARD, lambda *what: told.append(what))
+    inward.entered = True
+    with inward, pytest.raises(Refused):
         await web.send(GET)
     assert told == [("web", "get")]
     assert (await sent(web, spec=SEND)).status == 200

@@ -12,7 +12,7 @@ from dirigent.domain.errors import NotFound
 from dirigent.domain.policy import Autonomy, Decision
 from dirigent.execution.registry import Registry
 from dirigent.ports import BoundRecords, Context, MemoryItem, Model, ModelReply
-from dirigent.security.admission import AGENT_ATTRIBUTE, Admission, admitted
+from dirigent.security.admission import AGENT_ATTRIBUTE, Admission
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -91,7 +91,7 @@ async def call(agent: type[Any], name: str, ctx: FakeContext | None = None, /, *
     """Call an action with JSON inputs inside an admission of its own, and return its output as JSON data."""
     action = _registry(agent).action(getattr(agent, AGENT_ATTRIBUTE).key, name)
     arguments = action.read_inputs(inputs)
-    with admitted(Admission(action.agent.key, action.spec, _refuse)):
+    with Admission(action.agent.key, action.spec, _refuse):
         return action.plain_output(await action.invoke(arguments, cast(Context, ctx or FakeContext())))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dirigent import __version__
 from dirigent.agents.catalogue import catalogue
+from dirigent.bootstrap.garbage import spare_what_stays
 from dirigent.bootstrap.reactions import House, Reactions
 from dirigent.bootstrap.workshop import BUILT_IN_FLOWS, Workshop
 from dirigent.control.catalogue import control_agents
@@ -121,6 +122,7 @@ class Dirigent:
         except BaseException:
             self.lock.release()
             raise
+        spare_what_stays()
         return self
 
     async def __aexit__(

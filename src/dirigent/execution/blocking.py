@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from dirigent.domain.errors import TransientError
-from dirigent.security.admission import AGENT_ATTRIBUTE, Admission, admitted
+from dirigent.security.admission import AGENT_ATTRIBUTE, Admission
 
 THREADS_MAX = 64
 
@@ -60,5 +60,5 @@ class BlockingCalls:
 
 def _call(agent: type[Any], action: str, arguments: dict[str, Any]) -> Any:
     spec = getattr(agent, AGENT_ATTRIBUTE)
-    with admitted(Admission(spec.key, spec.actions[action], lambda *_: None)):
+    with Admission(spec.key, spec.actions[action], lambda *_: None):
         return getattr(agent(), action)(**arguments)

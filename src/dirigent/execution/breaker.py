@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 FAILURES_TO_OPEN = 5
@@ -23,12 +24,12 @@ class Breakers:
     def __init__(self) -> None:
         self._circuits: dict[tuple[str, str], Circuit] = {}
 
-    def allows(self, tenant: str, agent: str, now_ms: int) -> bool:
+    def allows(self, tenant: str, agent: str, now_ms: Callable[[], int]) -> bool:
         """Whether a call may go out; an open circuit lets one probe through after the cool-down."""
         circuit = self._circuits.get((tenant, agent))
         if circuit is None or circuit.failures < FAILURES_TO_OPEN:
             return True
-        if now_ms < circuit.open_until or circuit.probing:
+        if now_ms() < circuit.open_until or circuit.probing:
             return False
         circuit.probing = True
         return True

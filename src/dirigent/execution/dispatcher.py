@@ -25,7 +25,7 @@ from dirigent.execution.registry import Action, Registry
 from dirigent.execution.request import Ledger, Request
 from dirigent.execution.stepping import Pulse, within
 from dirigent.ports import Clock, EventSink, Memory, Model, Outbox, Records, Web
-from dirigent.security.admission import Admission, admitted
+from dirigent.security.admission import Admission
 
 DEFAULT_TIMEOUT_MS = 300_000
 UNKNOWN = Failure(code="outcome_unknown", message="It is not known whether the effect happened.")
@@ -172,7 +172,7 @@ class Dispatcher:
     ) -> None:
         """Run the action inside its circuit, time limit and admission; the outcome is filled in."""
         tenant, agent = request.passport.tenant, action.agent.key
-        if not self._breakers.allows(tenant, agent, self._recorder.now()):
+        if not self._breakers.allows(tenant, agent, self._recorder.now):
             outcome.unknown, outcome.failure = False, _circuit_open(agent)
             return
         try:
@@ -200,8 +200,8 @@ class Dispatcher:
 
         if action.spec.runs_in != "loop":
             self._loop = asyncio.get_running_loop()
-        with admitted(Admission(action.agent.key, action.spec, around)):
-            context = self._context(request, action, ledger)
+        with Admission(action.agent.key, action.spec, around):
+            context = self._context(request, action, ledger) if action.takes_context else None
             return action.plain_output(await action.invoke(arguments, context))
 
     async def _watched(self, request: Request, seconds: float, entered: Coroutine[Any, Any, Any]) -> Any:
@@ -380,6 +380,8 @@ def _result(ended: CallEnded) -> Any:
 
 
 def _timeout_s(request: Request, action: Action) -> float:
-    step = request.timeout_ms / 1000 if request.timeout_ms else None
-    bounds = [bound for bound in (action.spec.timeout_s, step) if bound is not None]
-    return min(bounds) if bounds else DEFAULT_TIMEOUT_MS / 1000
+    own = action.spec.timeout_s
+    if not request.timeout_ms:
+        return DEFAULT_TIMEOUT_MS / 1000 if own is None else own
+    step = request.timeout_ms / 1000
+    return step if own is None else min(own, step)

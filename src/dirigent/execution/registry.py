@@ -77,7 +77,7 @@ class Action:
         if self.spec.runs_in == "process":
             return await self._blocking.in_process(type(self._instance), self.spec.name, arguments)
         method = getattr(self._instance, self.spec.name)
-        if self._takes_context:
+        if self.takes_context:
             arguments = {**arguments, CONTEXT_PARAMETER: context}
         if self.spec.runs_in == "thread":
             return await self._blocking.in_thread(functools.partial(method, **arguments))
@@ -104,7 +104,8 @@ class Action:
         return typing.get_type_hints(method, globalns=module, include_extras=True)
 
     @functools.cached_property
-    def _takes_context(self) -> bool:
+    def takes_context(self) -> bool:
+        """Whether it is handed the call's context."""
         return (
             CONTEXT_PARAMETER in inspect.signature(getattr(type(self._instance), self.spec.name)).parameters
         )

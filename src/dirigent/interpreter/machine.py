@@ -154,6 +154,7 @@ class Machine:
             raise _unknown(state, step)
 
 
+DECIDING = (ApprovalDecided, ApprovalVoted)
 PAUSING = (ExecutionPaused, ExecutionResumed)
 NOT_AT_THE_END = (ExecutionCompleted, FanOutStarted, SignalAwaited, SignalReceived)
 
@@ -204,7 +205,7 @@ def _admit_step(state: State, event: Any, allowed: frozenset[str]) -> None:
         raise IllegalTransition(
             f"{name} of attempt {attempt}: step {event.step!r} is at attempt {found.attempt}."
         )
-    if isinstance(event, ApprovalDecided | ApprovalVoted) and event.approval_id != found.approval:
+    if type(event) in DECIDING and event.approval_id != found.approval:
         raise IllegalTransition(
             f"Approval {event.approval_id} is not the one that step {event.step!r} waits for."
         )

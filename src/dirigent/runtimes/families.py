@@ -9,6 +9,7 @@ from dirigent.domain.command import AwaitSignal, StartChild
 from dirigent.ports import Passive
 from dirigent.runtimes.live import LiveExecution
 
+OF_OTHERS = (StartChild, AwaitSignal)
 PATIENT = ("timer:approval:", "timer:signal:", "timer:timeout:", "timer:execution")
 
 
@@ -82,6 +83,6 @@ def moves(member: LiveExecution | Passive) -> bool:
 def is_pending(live: LiveExecution) -> bool:
     """Whether something other than a person, a signal or a child is waited for."""
     return any(
-        not (name.startswith(PATIENT) or isinstance(command, StartChild | AwaitSignal))
+        not (name.startswith(PATIENT) or isinstance(command, OF_OTHERS))
         for name, command in live.machine.state.outstanding.items()
     )

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextvars import ContextVar, Token
 from typing import Any, TypeVar
 
 from dirigent.domain.agent import ActionSpec, AgentSpec, Effect, Risk
@@ -24,14 +22,24 @@ AGENT_ATTRIBUTE = "__agent_spec__"
 C = TypeVar("C", bound=type[Any])
 
 
-@dataclass(eq=False)
 class Admission:
-    """The dispatcher's leave for one call. `entered` makes it good for one entry."""
+    """The dispatcher's leave for one call: the code inside `with` may enter the action, once."""
 
-    agent: str
-    action: ActionSpec
-    on_refusal: Callable[[str, str], None]
-    entered: bool = False
+    __slots__ = ("_token", "action", "agent", "entered", "on_refusal")
+
+    def __init__(self, agent: str, action: ActionSpec, on_refusal: Callable[[str, str], None]) -> None:
+        self.agent = agent
+        self.action = action
+        self.on_refusal = on_refusal
+        self.entered = False
+        self._token: Token[Admission | None] | None = None
+
+    def __enter__(self) -> None:
+        self._token = _admission.set(self)
+
+    def __exit__(self, *exception: object) -> None:
+        assert self._token is not None, "it was entered"
+        _admission.reset(self._token)
 
 
 _admission: ContextVar[Admission | None] = ContextVar("dirigent_admission", default=None)
@@ -40,16 +48,6 @@ _admission: ContextVar[Admission | None] = ContextVar("dirigent_admission", defa
 def current_admission() -> Admission | None:
     """The call that the running code was admitted for, if any."""
     return _admission.get()
-
-
-@contextmanager
-def admitted(admission: Admission) -> Iterator[None]:
-    """Let the code inside enter the admitted action once."""
-    token = _admission.set(admission)
-    try:
-        yield
-    finally:
-        _admission.reset(token)
 
 
 def action(
