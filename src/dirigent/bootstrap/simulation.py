@@ -33,6 +33,7 @@ DRIVERS = Drivers(runtime=LocalRuntime, clock=lambda wall, steady: SystemClock(w
 CHUNK = 25
 ON_DISK_EVERY = 100
 AGAIN_EVERY = 100
+GARBAGE_MAX = 50_000
 
 
 def play(seeds: Sequence[int], jobs: int, told: Callable[[Tally], None] = lambda tally: None) -> Tally:
@@ -85,6 +86,7 @@ def _begin_worker() -> None:
     _quieten()
     _player[:] = [Player(DRIVERS)]
     gc.freeze()
+    gc.set_threshold(GARBAGE_MAX)
 
 
 def _quieten() -> None:

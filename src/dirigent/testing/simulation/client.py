@@ -37,6 +37,8 @@ TENANTS = ("org_a", "org_b", "org_c")
 PATIENCE_S = 2.0
 TRIES_MAX = 6
 SWEEP_S = 20.0
+WORKFLOWS = 5
+PLANS = 3
 LEVELS = (Autonomy.L1, Autonomy.L2, Autonomy.L3, Autonomy.L2, Autonomy.L3, Autonomy.L0)
 
 
@@ -110,6 +112,8 @@ class Clients:
         self._tick = tick
         self._happened = happened
         self._plans = _Plans()
+        self._workflows = [chance.randrange(workload.KINDS) for _ in range(WORKFLOWS)]
+        self._plans_at_hand = [chance.randrange(workload.KINDS) for _ in range(PLANS)]
         self._numbers = 0
 
     def begin(self, executions: int, within_s: float) -> None:
@@ -156,10 +160,10 @@ class Clients:
 
     def _start(self, name: str, tenant: str) -> None:
         chance = self._chance
-        definition = workload.definition(chance.randrange(workload.KINDS))
+        definition = workload.definition(chance.choice(self._workflows))
         level = chance.choice(LEVELS)
         budget = chance.choice((None, None, None, 3.0, 6.0))
-        given = workload.given(chance)
+        given = workload.given(chance, self._plans_at_hand)
 
         def wish(data: dict[str, Any]) -> Wish:
             start = Start(

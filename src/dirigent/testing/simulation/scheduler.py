@@ -13,21 +13,11 @@ TURN_S = 0.000_05
 class Due:
     """Something that is to happen at a time, unless it is cancelled."""
 
-    __slots__ = ("args", "call", "number", "order", "when")
+    __slots__ = ("args", "call")
 
-    def __init__(
-        self, when: float, order: float, number: int, call: Callable[..., object], args: tuple[Any, ...]
-    ) -> None:
-        self.when = when
-        self.order = order
-        self.number = number
+    def __init__(self, call: Callable[..., object], args: tuple[Any, ...]) -> None:
         self.call: Callable[..., object] | None = call
         self.args = args
-
-    def __lt__(self, other: Due) -> bool:
-        if self.when != other.when:
-            return self.when < other.when
-        return (self.order, self.number) < (other.order, other.number)
 
     def cancel(self) -> None:
         """It does not happen any more."""
@@ -53,7 +43,7 @@ class Scheduler:
         self.look_s = look_s
         self.steps = 0
         self._draw = chance.random
-        self._due: list[Due] = []
+        self._due: list[tuple[float, float, int, Due]] = []
 
     def time(self) -> float:
         """The steady clock of the simulated machines."""
@@ -63,8 +53,8 @@ class Scheduler:
     def at(self, when: float, call: Callable[..., object], *args: Any) -> Due:
         """Let something happen at a time."""
         self.steps += 1
-        due = Due(when, self._draw(), self.steps, call, args)
-        heapq.heappush(self._due, due)
+        due = Due(call, args)
+        heapq.heappush(self._due, (when, self._draw(), self.steps, due))
         return due
 
     def after(self, seconds: float, call: Callable[..., object], *args: Any) -> Due:
@@ -74,9 +64,9 @@ class Scheduler:
     def next_at(self) -> float | None:
         """When something is due next; None when nothing is."""
         due = self._due
-        while due and due[0].call is None:
+        while due and due[0][3].call is None:
             heapq.heappop(due)
-        return due[0].when if due else None
+        return due[0][0] if due else None
 
     def advance(self) -> bool:
         """Go to what is due next and let it happen; False when nothing is."""
@@ -91,8 +81,8 @@ class Scheduler:
             self._happen()
 
     def _happen(self) -> None:
-        due = heapq.heappop(self._due)
-        self.now = max(self.now, due.when)
+        when, _, _, due = heapq.heappop(self._due)
+        self.now = max(self.now, when)
         call, args = due.call, due.args
         due.cancel()
         assert call is not None, "what was cancelled has been passed over"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -69,9 +69,9 @@ def written(chance: random.Random) -> dict[str, Any]:
     return root | ({"connections": connections} if connections else {})
 
 
-def given(chance: random.Random) -> dict[str, Any]:
-    """What an execution is started with."""
-    outer, inner = plan(chance.randrange(KINDS), children=True), plan(chance.randrange(KINDS), children=False)
+def given(chance: random.Random, plans: Sequence[int]) -> dict[str, Any]:
+    """What an execution is started with: among other things, plans of these numbers."""
+    outer, inner = plan(chance.choice(plans), children=True), plan(chance.choice(plans), children=False)
     return INPUT | {"n": chance.randint(1, 4), "plan": outer, "inner": inner}
 
 
