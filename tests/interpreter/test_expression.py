@@ -239,3 +239,14 @@ def test_a_hole_keeps_its_type_and_text_around_it_makes_text() -> None:
 def test_an_open_hole_is_noticed(text, is_open) -> None:
     """A `${` without its `}` is not taken for text without a word."""
     assert has_open_hole(text) is is_open
+
+
+def test_nulls_without_number_do_not_end_the_process() -> None:
+    """The library loses a reference to None with each null it gives: there are always enough left."""
+    many = (
+        "from dirigent.interpreter.expression import parse_expression\n"
+        "nulls = {'input': {'all': [None] * 50_000}}\n"
+        "for _ in range(20): assert len(parse_expression('input.all').evaluate(nulls)) == 50_000\n"
+    )
+    done = subprocess.run([sys.executable, "-c", many], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
