@@ -7,6 +7,7 @@ from typing import Any
 
 from dirigent.domain.workflow import Definition
 from dirigent.engine import Engine, Start
+from dirigent.testing.invariants import Quiet, check
 from tests.interpreter.harness import flow, step
 from tests.simulation.stage import Stage
 
@@ -199,3 +200,20 @@ def test_what_the_journal_refused_is_not_acknowledged_when_it_is_asked_again() -
     stage.crash()
     assert stage.ask(tell).result == "acknowledged"
     assert stage.events().count("SignalReceived") == 1
+
+
+def test_a_probe_by_the_call_of_another_agents_action_is_one() -> None:
+    """Who is turned away while it runs has been turned away rightly."""
+    stage = Stage(hold=("look", "send"))
+    looks = [act(f"s{number}", "look", timeout="1s", on_error="continue") for number in range(5)]
+    stage.start(flow(*looks, type="sequential"))
+    stage.pass_time(40)
+    stage.start(flow(act("asks", "delegate", "narrow")), "f")
+    stage.pass_time(40)
+    stage.start(flow(act("late", "look")), "g")
+    stage.pass_time(1)
+    assert stage.events("g")[-1] == "ExecutionFailed"
+    quiet = Quiet(at=0, faults_ended_at=0)
+    report = check(stage.disk.read(), (), stage.receiver.log, quiet=quiet)
+    assert report.exercised["L6"] == 1
+    assert "L6" not in report.broken

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -13,6 +14,7 @@ from dirigent.domain.event import (
     ApprovalDecided,
     ApprovalRequested,
     CallEnded,
+    CallStarted,
     Failure,
     StepCompleted,
     StepFailed,
@@ -159,21 +161,30 @@ def _circuits(history: History, findings: Findings) -> None:
 
 
 def _watch(stream: Stream, by_agent: dict[tuple[str, str], _Traffic]) -> None:
-    running: dict[str, StepStarted] = {}
-    for recorded in stream.of(StepStarted, StepCompleted, StepFailed, StepOutcomeUnknown, CallEnded):
-        event = recorded.event
-        if isinstance(event, StepStarted):
-            running[event.step] = event
+    running: dict[str, StepStarted | CallStarted] = {}
+    kinds = (StepStarted, CallStarted, StepCompleted, StepFailed, StepOutcomeUnknown, CallEnded)
+    for recorded in stream.of(*kinds):
+        event: Any = recorded.event
+        if isinstance(event, StepStarted | CallStarted):
+            running[event.call if isinstance(event, CallStarted) else event.step] = event
             continue
-        failure = getattr(event, "error", None)
-        name = getattr(event, "step", "") or str(getattr(event, "call", "")).rpartition("/")[0]
-        started = running.get(name) if isinstance(event, CallEnded) else running.pop(name, None)
-        if started is not None:
-            _tally(by_agent[stream.tenant, started.agent], stream.name, started.at, event.at, failure)
-            if isinstance(event, StepOutcomeUnknown):
-                by_agent[stream.tenant, started.agent].failures.append(event.at)
+        for started in _ended_by(event, running):
+            traffic = by_agent[stream.tenant, started.agent]
+            cut_off = isinstance(started, CallStarted) and not isinstance(event, CallEnded)
+            failure = None if cut_off else getattr(event, "error", None)
+            _tally(traffic, stream.name, started.at, event.at, failure)
+            if isinstance(event, StepOutcomeUnknown) and not cut_off:
+                traffic.failures.append(event.at)
     for started in running.values():
         by_agent[stream.tenant, started.agent].runs.append((started.at, 1 << 62))
+
+
+def _ended_by(event: Any, running: dict[str, StepStarted | CallStarted]) -> list[StepStarted | CallStarted]:
+    """What an event ends: a call; or a step, and with it every call of its that has not ended yet."""
+    if isinstance(event, CallEnded):
+        return [running.pop(event.call)] if event.call in running else []
+    names = [name for name, started in running.items() if started.step == event.step]
+    return [running.pop(name) for name in names]
 
 
 def _tally(traffic: _Traffic, name: str, since: int, until: int, failure: Failure | None) -> None:
