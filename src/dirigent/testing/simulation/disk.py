@@ -151,6 +151,11 @@ class SimulatedJournal:
         """The position of the last event handed in."""
         return self._position
 
+    @property
+    def failed(self) -> bool:
+        """Whether a write failed, so that nothing is accepted any more."""
+        return self._failure is not None
+
     def append(self, stream: str, expected_version: int, events: Sequence[Event]) -> Awaitable[None]:
         """Append events after a version; the awaitable completes when they are on the disk."""
         if self._failure is not None or self._closed or self._gone():

@@ -102,6 +102,7 @@ class Simulation:
         self._open_requests: dict[int, Callable[[Outcome], None]] = {}
         self._unhandled: list[str] = []
         self._delivers = True
+        self._closing = False
         self._faults_ended_at = 0
         self._trace: deque[str] = deque(maxlen=TRACE_LINES)
         self._digest = blake2b(digest_size=16)
@@ -148,7 +149,9 @@ class Simulation:
         self.scheduler.after(self._machine.uniform(0.01, 2.0), self._restart, process.session)
 
     def carry(self, work: Callable[[Engine], Awaitable[Any]], answer: Callable[[Outcome], None]) -> None:
-        """A request on its way to the engine, and its answer on the way back."""
+        """A request on its way to the engine, and its answer on the way back; once it closes nobody asks."""
+        if self._closing:
+            return
         number = self.tick()
         self._open_requests[number] = answer
         self.scheduler.after(self._machine.choice((0.0, 0.001, 0.02)), self._arrive, number, work)
@@ -208,13 +211,13 @@ class Simulation:
         process = self._process
         if process is not None:
             process.loop.kill_at = 0
-        if process is None or not process.ready:
+        if process is None or not process.ready or process.journal.failed:
             self._restart(process.session if process is not None else "")
         self._faults_ended_at = self._now_ms() + SETTLING_MS
         self.clients.calm()
 
     def _close(self) -> None:
-        process = self._process
+        process, self._closing = self._process, True
         if process is None:
             return
         since = self.scheduler.now
