@@ -13,6 +13,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -33,7 +35,6 @@ DRIVERS = Drivers(runtime=LocalRuntime, clock=lambda wall, steady: SystemClock(w
 CHUNK = 25
 ON_DISK_EVERY = 100
 AGAIN_EVERY = 100
-GARBAGE_MAX = 50_000
 
 
 def play(seeds: Sequence[int], jobs: int, told: Callable[[Tally], None] = lambda tally: None) -> Tally:
@@ -72,21 +73,25 @@ def play_one(seed: int) -> Run:
 def _parts(chunks: Sequence[Sequence[int]], jobs: int) -> Iterator[Tally]:
     if jobs <= 1 or len(chunks) == 1:
         _begin_worker()
-        yield from map(_play_chunk, chunks)
+        with _collecting_seldom():
+            yield from map(_play_chunk, chunks)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_worker) as pool:
+    with ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=partial(_begin_worker, for_ever=True)
+    ) as pool:
         yield from pool.map(_play_chunk, chunks)
 
 
 _player: list[Player] = []
+_for_ever = ExitStack()
 
 
-def _begin_worker() -> None:
+def _begin_worker(*, for_ever: bool = False) -> None:
     _quieten()
     _player[:] = [Player(DRIVERS)]
-    gc.freeze()
-    gc.set_threshold(GARBAGE_MAX)
+    if for_ever:
+        _for_ever.enter_context(_collecting_seldom())
 
 
 def _quieten() -> None:
@@ -96,7 +101,24 @@ def _quieten() -> None:
 
 def _play_chunk(seeds: Sequence[int]) -> Tally:
     [player] = _player
-    return player.play_all(seeds, look=_sampled)
+    tally = player.play_all(seeds, look=_sampled)
+    gc.collect()
+    gc.freeze()
+    return tally
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """Garbage is collected between chunks of runs only: one run leaves next to none, and looking costs."""
+    enabled = gc.isenabled()
+    gc.disable()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if enabled:
+            gc.enable()
 
 
 def _sampled(run: Run, simulation: Simulation) -> None:
@@ -145,6 +167,6 @@ def _differences(folder: Path, rows: MemoryProjections) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    _begin_worker()
+    _begin_worker(for_ever=True)
     found = _play_chunk([int(seed) for seed in sys.argv[1:]])
     sys.stdout.write(json.dumps(found.digests))

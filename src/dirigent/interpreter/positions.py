@@ -227,6 +227,8 @@ def _plain_copy(value: Any, path: Path, findings: Findings) -> Any:
         message = f"it is nested more than {DEPTH_MAX} deep"
         findings.add("WF005", path, message, expected=f"at most {DEPTH_MAX} levels", fix="flatten it")
         raise _Stop
+    if isinstance(value, str | int | None):
+        return value
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
@@ -235,7 +237,7 @@ def _plain_copy(value: Any, path: Path, findings: Findings) -> Any:
         return {str(key): _plain_copy(item, (*path, str(key)), findings) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain_copy(item, (*path, index), findings) for index, item in enumerate(value)]
-    if not isinstance(value, str | int | float | None) or (isinstance(value, float) and not isfinite(value)):
+    if not isinstance(value, float) or not isfinite(value):
         expected = "text, a number, true, false, null, a list or a mapping"
         findings.add("WF008", path, f"{shown(value)} is not JSON data", expected=expected, fix="convert it")
     return value
