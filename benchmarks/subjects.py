@@ -24,6 +24,7 @@ SUBJECTS = {
     "memory": "what ended runs leave behind in memory",
     "parked_runs": "ten thousand runs that wait for their time",
     "recovery": "a thousand executions at work, killed and taken up again",
+    "taking_up": "a run of a hundred thousand events, taken up after a restart",
     "history": "steps a second over a store that has seen a great deal",
     "events": "events a second, durable and matched against a thousand triggers",
     "crowd": "a hundred thousand executions that wait",

@@ -43,6 +43,9 @@ CROWD_SERVING_S = 5.0
 # A thousand at work with a hundred events each, all running again; 99th percentile.
 RECOVERY_S = 5.0
 
+# A hundred thousand events behind it, and a snapshot; in milliseconds.
+LONG_TAKEN_UP_MS = 100.0
+
 # What history may cost: a tenth.
 AS_FAST = 0.9
 

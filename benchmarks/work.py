@@ -15,6 +15,7 @@ ITEMS_MAX = 10_000
 SIGNAL = "bench.go"
 DAY_MS = 24 * 3600 * 1000
 POLL_S = 0.02
+ROUND_STEPS = 10
 
 
 @agent("bench", domain="benchmark", max_concurrency=ALL_AT_ONCE)
@@ -124,6 +125,20 @@ def told() -> Definition:
     """A wait for the signal `SIGNAL`, and a step behind it."""
     wait = Step(id="wait", kind=Kind.WAIT_FOR_EVENT, event=SIGNAL)
     return Definition(name="told", type=FlowType.SEQUENTIAL, steps=(wait, _step("after", "nothing", 0)))
+
+
+def rounds_and_told(events: int) -> Definition:
+    """A loop of at least so many events, a wait for the signal `SIGNAL`, and a step behind it."""
+    inside = tuple(_step(f"s{number}", "nothing", number) for number in range(ROUND_STEPS))
+    again = Step(
+        id="again",
+        kind=Kind.LOOP,
+        max_iterations=-(-events // (2 * ROUND_STEPS)),
+        steps=inside,
+    )
+    wait = Step(id="wait", kind=Kind.WAIT_FOR_EVENT, event=SIGNAL)
+    steps = (again, wait, _step("after", "nothing", 0))
+    return Definition(name=f"rounds_{events}", type=FlowType.SEQUENTIAL, steps=steps)
 
 
 def held_after(steps: int) -> Definition:

@@ -10,8 +10,11 @@ import apsw
 import pytest
 
 from dirigent import Dirigent, Effect, Risk, action, agent
+from dirigent.domain.event import Event
 from dirigent.domain.workflow import Connection, Definition, Kind, Step
 from dirigent.engine import Start
+from dirigent.runtimes.live import SNAPSHOT_EVENTS
+from dirigent.storage.sqlite.journal import SqliteJournal
 from dirigent.storage.sqlite.snapshots import FILE
 from dirigent.testing.frozen_clock import FrozenClock
 
@@ -66,6 +69,48 @@ async def test_a_long_execution_goes_on_from_its_snapshot(tmp_path: Path) -> Non
     """What ran before the snapshot is not folded again, and nothing differs for it."""
     await _parked(tmp_path)
     await _goes_on(tmp_path, kept=True)
+
+
+class CountingJournal(SqliteJournal):
+    """Counts the events of executions that are read."""
+
+    def __init__(self, *given: object, **named: object) -> None:
+        super().__init__(*given, **named)  # type: ignore[arg-type]
+        self.counted = 0
+
+    def read(self, stream: str, after: int = 0) -> list[Event]:
+        """The events, counted."""
+        events = super().read(stream, after)
+        self.counted += len(events)
+        return events
+
+
+class Counting(Dirigent):
+    """A Dirigent over a journal that counts."""
+
+    journals = CountingJournal
+
+
+def _rounds(times: int) -> Definition:
+    inside = Step(id="s", kind=Kind.AGENT, agent="counter", action="count", parameters={"n": "${index}"})
+    loop = Step(id="again", kind=Kind.LOOP, max_iterations=times, steps=(inside,))
+    return Definition(name="rounds", steps=(loop, Step(id="wait", kind=Kind.WAIT_FOR_EVENT, event="go")))
+
+
+@pytest.mark.parametrize("times", [1_000, 3_000])
+async def test_however_long_only_the_newest_events_are_folded(tmp_path: Path, times: int) -> None:
+    """What is read when a long execution is taken up does not grow with its history."""
+    async with _dirigent(tmp_path) as dirigent:
+        started = Start(definition=_rounds(times), tenant="t", actor="a", execution_id="e")
+        await dirigent.engine.start(started)
+        await dirigent.engine.rest("e")
+        assert dirigent.journal.head("e") > 3 * times
+    async with Counting(tmp_path, agents=[Counter], clock=FrozenClock()) as again:
+        await again.engine.signal("e", "go", {"n": 1})
+        assert isinstance(again.journal, CountingJournal)
+        assert 0 < again.journal.counted <= 2 * SNAPSHOT_EVENTS
+        reading = await again.engine.rest("e")
+        assert (reading.status, reading.output) == ("completed", {"n": 1})
 
 
 def _lost(file: Path) -> None:
