@@ -366,6 +366,7 @@ class LocalRuntime:
         )
         self._live.add(passive)
         self._alarms.set(passive)
+        self._live.touch(live.execution_id)
         root = root_of(live.execution_id)
         if event.budget is None and root == live.execution_id and not self._live.any_in_memory(root):
             self._dispatcher.budgets.let_go(root)
