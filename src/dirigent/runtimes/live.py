@@ -250,6 +250,9 @@ def request_of(live: LiveExecution, command: InvokeAction) -> Request:
         started=command.started,
         key=command.key,
         key_payload=command.payload,
+        sent_at=command.sent_at,
+        reference=command.reference,
+        look=command.look,
     )
 
 
