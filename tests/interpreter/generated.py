@@ -231,7 +231,8 @@ def run(definition: Definition, seed: int, fork: Fork | None = None) -> Trace:
     def pick(names: list[str]) -> str:
         """Which action ends next; others are let through meanwhile."""
         for name in names:
-            if chance.random() < 0.2 and not harness.machine.state.steps[name].started:
+            begun = harness.machine.state.steps[name].started or harness.actions[name].look
+            if chance.random() < 0.2 and not begun:
                 harness.begin(name, chance.choice(["pure", "keyed", "at_most_once"]))
         return chance.choice(names)
 
@@ -275,6 +276,8 @@ def _digest(commands: Sequence[Command]) -> str:
 
 def _answer(chance: random.Random, command: InvokeAction) -> Any:
     roll = chance.random()
+    if command.look:
+        return {"n": 4} if roll < 0.3 else None
     if roll < 0.2:
         return Failure(code="busy", message="try again", retryable=True)
     if roll < 0.3:
@@ -282,7 +285,7 @@ def _answer(chance: random.Random, command: InvokeAction) -> Any:
     if roll < 0.4 and not command.approved:
         return Ask()
     if roll < 0.45:
-        return Unknown()
+        return Unknown(lookup=roll < 0.43)
     return chance.choice([{"n": chance.randrange(5), "x": 0.5}, {"n": None}, [1, 2.0], None, "text", {}])
 
 
@@ -306,7 +309,9 @@ def _be_the_world(harness: Harness, chance: random.Random) -> None:
         if step.status in ("running", "waiting", "outcome_unknown") and name not in around
     ]
     name = chance.choice(running)
-    if state.steps[name].status == "outcome_unknown":
+    if f"look:{name}" in harness.timers and chance.random() < 0.8:
+        chance.choice([harness.fire, harness.fire, lambda _: harness.look(name)])(f"look:{name}")
+    elif state.steps[name].status == "outcome_unknown":
         harness.resolve(name, happened=chance.random() < 0.5, output={"n": 9})
     elif state.steps[name].approval and chance.random() < 0.8:
         said = chance.choice(["approved", "approved", "rejected"])

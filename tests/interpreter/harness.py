@@ -27,7 +27,9 @@ from dirigent.domain.event import (
     ExecutionResumed,
     ExecutionStarted,
     Failure,
+    OutcomeObserved,
     Passport,
+    ReadBackRequested,
     SignalReceived,
     StepCompleted,
     StepFailed,
@@ -45,7 +47,7 @@ from dirigent.interpreter.machine import Machine
 
 START = 1_700_000_000_000
 APPROVAL_MS = 3_600_000
-PATIENT = ("approval:", "signal:", "timeout:", "execution")
+PATIENT = ("approval:", "signal:", "timeout:", "look:", "execution")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ class Ask:
 
 @dataclass(frozen=True)
 class Unknown:
-    """An action's answer: nobody knows whether its effect happened."""
+    """An action's answer: nobody knows whether its effect happened; `lookup` says that it can be seen."""
+
+    lookup: bool = False
 
 
 Act = Callable[[InvokeAction], Any]
@@ -181,15 +185,17 @@ class Harness:
 
     def finish(self, name: str) -> None:
         """End the action of a step that is under way, as `act` says."""
-        if not self.machine.state.steps[name].started:
+        if not (self.machine.state.steps[name].started or self.actions[name].look):
             self.begin(name)
         command = self.actions.pop(name)
         attempt, at = command.attempt, self.now
         answer = self._act(command)
-        if isinstance(answer, Failure):
+        if command.look:
+            self._observe(command, answer)
+        elif isinstance(answer, Failure):
             self.apply(StepFailed(at=at, step=name, attempt=attempt, error=answer))
         elif isinstance(answer, Unknown):
-            self.apply(StepOutcomeUnknown(at=at, step=name, attempt=attempt, key="k"))
+            self.apply(StepOutcomeUnknown(at=at, step=name, attempt=attempt, key="k", lookup=answer.lookup))
         elif isinstance(answer, Ask):
             self._ask(command, answer)
         else:
@@ -254,6 +260,11 @@ class Harness:
             )
         )
 
+    def look(self, name: str) -> None:
+        """Ask to look whether an effect happened."""
+        attempt = self.machine.state.steps[name].attempt
+        self.apply(ReadBackRequested(at=self.now, step=name, attempt=attempt, actor="boss"))
+
     def end_child(self, name: str, status: str = "completed", output: Any = None) -> None:
         """Let the execution that a step started come to its end."""
         child = self.children[name].child
@@ -280,7 +291,7 @@ class Harness:
 
     def attempts(self, name: str) -> list[int]:
         """The attempts of a step's action, as they were asked for."""
-        return [command.attempt for command in self.invoked if command.step == name]
+        return [command.attempt for command in self.invoked if command.step == name and not command.look]
 
     def _cancelled(self, command: CancelChild) -> Event:
         self.cancelled.append(command.step)
@@ -309,6 +320,20 @@ class Harness:
             del self.timers[name]
         if not outstanding:
             self.actions.clear()
+
+    def _observe(self, command: InvokeAction, answer: Any) -> None:
+        error = answer if isinstance(answer, Failure) else None
+        output = None if error is not None else answer
+        self.apply(
+            OutcomeObserved(
+                at=self.now,
+                step=command.step,
+                attempt=command.attempt,
+                found=output is not None,
+                output=output,
+                error=error,
+            )
+        )
 
     def _ask(self, command: InvokeAction, answer: Ask) -> None:
         number = self.machine.state.steps[command.step].approvals + 1

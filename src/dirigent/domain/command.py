@@ -24,7 +24,8 @@ class InvokeAction(Command, frozen=True, kw_only=True, tag=True):
     """Take an action through the dispatcher. `approved` is the payload hash a person approved.
 
     `key` and `payload` are those of an effect that was announced before, in the execution this one was
-    forked from, and of which nobody knows the end.
+    forked from, and of which nobody knows the end. `sent_at` is when an attempt was let through, and
+    `reference` what the receiver called its effect. With `look` it is only read back whether it happened.
     """
 
     step: str
@@ -37,6 +38,9 @@ class InvokeAction(Command, frozen=True, kw_only=True, tag=True):
     started: bool = False
     key: str = ""
     payload: str = ""
+    sent_at: int = 0
+    reference: str = ""
+    look: bool = False
 
 
 class BreakOff(Command, frozen=True, kw_only=True, tag=True):

@@ -7,7 +7,13 @@ from typing import Any
 import msgspec
 
 from dirigent.domain.approval import ANYBODY, Deciders
+from dirigent.domain.effect_event import EffectAcknowledged as EffectAcknowledged  # noqa: PLC0414
+from dirigent.domain.effect_event import OutcomeObserved as OutcomeObserved  # noqa: PLC0414
+from dirigent.domain.effect_event import ReadBackRequested as ReadBackRequested  # noqa: PLC0414
+from dirigent.domain.effect_event import StepOutcomeResolved as StepOutcomeResolved  # noqa: PLC0414
+from dirigent.domain.effect_event import StepOutcomeUnknown as StepOutcomeUnknown  # noqa: PLC0414
 from dirigent.domain.event_base import Event as Event  # noqa: PLC0414  # events are taken from here
+from dirigent.domain.event_base import Failure as Failure  # noqa: PLC0414
 from dirigent.domain.policy import Finding
 from dirigent.domain.trigger_event import ConsumerAdvanced as ConsumerAdvanced  # noqa: PLC0414
 from dirigent.domain.trigger_event import DeadLetterReplayed as DeadLetterReplayed  # noqa: PLC0414
@@ -24,15 +30,6 @@ from dirigent.domain.workflow_event import WorkflowPaused as WorkflowPaused  # n
 from dirigent.domain.workflow_event import WorkflowResumed as WorkflowResumed  # noqa: PLC0414
 from dirigent.domain.workflow_event import WorkflowRolledBack as WorkflowRolledBack  # noqa: PLC0414
 from dirigent.domain.workflow_event import WorkflowSaved as WorkflowSaved  # noqa: PLC0414
-
-
-class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why something failed: a stable code, a sentence, and whether another try may help."""
-
-    code: str
-    message: str
-    retryable: bool = False
-    rules: tuple[str, ...] = ()
 
 
 class Passport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -216,7 +213,10 @@ class StepStarted(Event, frozen=True, kw_only=True, tag=True):
 
 
 class StepCompleted(Event, frozen=True, kw_only=True, tag=True):
-    """An attempt ended with its result; its effects are settled."""
+    """An attempt ended with its result; its effects are settled.
+
+    `sent_at` is when its own effect was let out, its intent being on stable storage; 0 without one.
+    """
 
     step: str
     attempt: int
@@ -224,14 +224,19 @@ class StepCompleted(Event, frozen=True, kw_only=True, tag=True):
     cost: float = 0.0
     provider: str = ""
     mode: str = ""
+    sent_at: int = 0
 
 
 class StepFailed(Event, frozen=True, kw_only=True, tag=True):
-    """An attempt ended without a result. The machine decides whether there is another."""
+    """An attempt ended without a result. The machine decides whether there is another.
+
+    `sent_at` is when its own effect was let out; 0 where nothing was.
+    """
 
     step: str
     attempt: int
     error: Failure
+    sent_at: int = 0
 
 
 class StepSkipped(Event, frozen=True, kw_only=True, tag=True):
@@ -275,25 +280,6 @@ class IterationStarted(Event, frozen=True, kw_only=True, tag=True):
 
     step: str
     index: int
-
-
-class StepOutcomeUnknown(Event, frozen=True, kw_only=True, tag=True):
-    """Nobody knows whether an effect happened; a person has to say. It is never repeated by itself."""
-
-    step: str
-    attempt: int
-    key: str
-    payload: str = ""
-
-
-class StepOutcomeResolved(Event, frozen=True, kw_only=True, tag=True):
-    """A person said what became of an effect: `happened` with its output, or that it did not."""
-
-    step: str
-    attempt: int
-    happened: bool
-    actor: str
-    output: Any = None
 
 
 class FanOutStarted(Event, frozen=True, kw_only=True, tag=True):
@@ -350,7 +336,7 @@ class ApprovalDecided(Event, frozen=True, kw_only=True, tag=True):
 class TimerFired(Event, frozen=True, kw_only=True, tag=True):
     """The time of a timer has come.
 
-    `timer` is `execution`, or `retry:`, `wait:`, `approval:`, `signal:` or `timeout:` and the step.
+    `timer` is `execution`, or `retry:`, `wait:`, `approval:`, `signal:`, `timeout:` or `look:` and the step.
     """
 
     timer: str
@@ -419,13 +405,17 @@ class CallStarted(Event, frozen=True, kw_only=True, tag=True):
 
 
 class CallEnded(Event, frozen=True, kw_only=True, tag=True):
-    """A call of a running action ended, with its output or its error."""
+    """A call of a running action ended, with its output or its error.
+
+    `sent_at` is when its effect was let out; 0 where nothing was.
+    """
 
     call: str
     payload: str
     output: Any = None
     error: Failure | None = None
     cost: float = 0.0
+    sent_at: int = 0
 
 
 class ActionRefused(Event, frozen=True, kw_only=True, tag=True):
@@ -460,7 +450,10 @@ AnyEvent = (
     | FallbackStarted
     | OutputMapped
     | IterationStarted
+    | EffectAcknowledged
     | StepOutcomeUnknown
+    | ReadBackRequested
+    | OutcomeObserved
     | StepOutcomeResolved
     | FanOutStarted
     | ApprovalRequested

@@ -1,4 +1,4 @@
-"""The base of everything that can happen."""
+"""The base of everything that can happen, and why something did not come to its result."""
 
 from __future__ import annotations
 
@@ -9,3 +9,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     """Base of all events."""
 
     at: int
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why something failed: a stable code, a sentence, and whether another try may help."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    rules: tuple[str, ...] = ()

@@ -8,13 +8,14 @@ from typing import Any
 from dirigent.domain.approval import APPROVE, REJECT
 from dirigent.domain.canonical import storable
 from dirigent.domain.errors import Conflict, InvalidInput, Refused
-from dirigent.domain.event import ApprovalDecided, ApprovalVoted, StepOutcomeResolved
+from dirigent.domain.event import ApprovalDecided, ApprovalVoted, ReadBackRequested, StepOutcomeResolved
 from dirigent.engine.readings import Readings
+from dirigent.interpreter.reading import StepReading
 from dirigent.ports import ApprovalRow
 
 
 class Decisions(Readings):
-    """Approve, reject, edit and resolve. What was acknowledged is on stable storage."""
+    """Approve, reject, edit, resolve and read back. What was acknowledged is on stable storage."""
 
     async def approve(
         self, approval_id: str, actor: str, comment: str = "", *, roles: Collection[str] | None = None
@@ -87,9 +88,7 @@ class Decisions(Readings):
         With `attempt` the word holds for that attempt only, so that saying it again, when another attempt
         has lost its outcome meanwhile, raises `Conflict` and decides nothing.
         """
-        found = self.read(execution_id).steps.get(step)
-        if found is None or found.status != "outcome_unknown":
-            raise InvalidInput(f"The step {step!r} does not wait for its outcome.", field="step")
+        found = self._unclear(execution_id, step)
         if attempt is not None and attempt != found.attempts:
             raise Conflict(
                 f"Attempt {attempt} of {step!r} is settled; attempt {found.attempts} waits for its outcome.",
@@ -106,6 +105,28 @@ class Decisions(Readings):
                 output=output,
             ),
         )
+
+    async def read_back(self, execution_id: str, step: str, *, actor: str) -> None:
+        """Have it looked now whether an effect of unknown outcome happened; what is found settles it.
+
+        Returns when the wish is on stable storage. Raises `Conflict` for what cannot be read back.
+        """
+        found = self._unclear(execution_id, step)
+        open_ones = self.unknown_outcomes(execution=execution_id)
+        if not any(row.lookup for row in open_ones if (row.execution_id, row.step) == (execution_id, step)):
+            raise Conflict(
+                f"{found.agent}.{found.action} cannot be read back.",
+                fix="Find out from the receiver, then say what happened.",
+            )
+        now = self._clock.now_ms()
+        asked = ReadBackRequested(at=now, step=step, attempt=found.attempts, actor=actor)
+        await self.runtime.deliver(execution_id, asked)
+
+    def _unclear(self, execution_id: str, step: str) -> StepReading:
+        found = self.read(execution_id).steps.get(step)
+        if found is None or found.status != "outcome_unknown":
+            raise InvalidInput(f"The step {step!r} does not wait for its outcome.", field="step")
+        return found
 
     def _open_approval(self, approval_id: str, actor: str, roles: Collection[str] | None) -> ApprovalRow:
         row = self.approval(approval_id)

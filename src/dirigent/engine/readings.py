@@ -15,6 +15,7 @@ from dirigent.ports import (
     Clock,
     ExecutionRow,
     Journal,
+    OutcomeRow,
     Projections,
     Runtime,
     Verification,
@@ -114,6 +115,15 @@ class Readings:
     ) -> list[Waiting]:
         """Steps that wait for a signal, longest first."""
         return self._projections.waiting(tenant, event=event, execution=execution)
+
+    def unknown_outcomes(
+        self, tenant: str | None = None, *, state: str | None = "open", execution: str | None = None
+    ) -> list[OutcomeRow]:
+        """Effects of which nobody knows whether they happened, oldest first: what was sent, when, which key.
+
+        `state` None lists the settled ones, too.
+        """
+        return self._projections.outcomes(tenant, state=state, execution=execution)
 
     def verify(self) -> Verification:
         """Check the whole journal."""

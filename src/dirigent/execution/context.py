@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from dirigent.domain.domain_event import DomainEvent, emitted_id
-from dirigent.domain.errors import ActionFailed, Refused
+from dirigent.domain.errors import ActionFailed, InvalidInput, Refused
 from dirigent.domain.policy import Autonomy, Decision, Subject
 from dirigent.execution.delivery import deliver_admitted, publish_admitted
 from dirigent.execution.request import Ledger, Request, key_of
@@ -28,6 +28,7 @@ from dirigent.ports import (
     WebRequest,
 )
 
+REFERENCE_LENGTH_MAX = 500
 SOURCE = "dirigent"  # of the events that runs publish
 
 
@@ -104,6 +105,10 @@ class Door(Protocol):
 
     def tell(self, request: Request, done: int, total: int, message: str) -> None:
         """Pass on how far an action is."""
+        ...
+
+    def acknowledge(self, request: Request, ledger: Ledger, reference: str) -> None:
+        """Put on record that the receiver has the effect of a running action."""
         ...
 
     def beat(self, request: Request) -> None:
@@ -220,6 +225,20 @@ class CallContext:
         self.__published += 1
         return await publish_admitted(self.__events, event)
 
+    def acknowledge(self, reference: str) -> None:
+        """Say that the receiver has this action's effect and calls it by this name."""
+        if not reference or len(reference) > REFERENCE_LENGTH_MAX or not reference.isprintable():
+            raise InvalidInput(
+                f"{reference!r:.80} is no reference.",
+                fix=f"Up to {REFERENCE_LENGTH_MAX} printable characters.",
+            )
+        self.__door.acknowledge(self.__request, self.__ledger, reference)
+
+    @property
+    def reference(self) -> str:
+        """What the receiver called this effect at an earlier attempt; empty where it said nothing."""
+        return self.__request.reference
+
     async def web(self, request: WebRequest) -> WebReply:
         """Send a request to another system."""
         if self.__web is None:
@@ -265,5 +284,7 @@ class CallContext:
             started=False,
             timeout_ms=0,
             proposed=proposed,
+            sent_at=0,
+            reference="",
         )
         return await self.__door.take(nested, self.__ledger)

@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from dirigent.domain.agent import Effect
 from dirigent.domain.errors import DirigentError, Refused
-from dirigent.domain.event import CallEnded, CallStarted, Failure
+from dirigent.domain.event import CallEnded, CallStarted, Failure, OutcomeObserved
 from dirigent.domain.policy import Decision, Subject
 from dirigent.execution.breaker import Breakers
 from dirigent.execution.budget import Budgets
@@ -20,7 +19,7 @@ from dirigent.execution.context import CallContext
 from dirigent.execution.failures import failure_of, is_transient
 from dirigent.execution.gates import Gates, Judgement
 from dirigent.execution.limits import Capacity
-from dirigent.execution.recording import Recorder
+from dirigent.execution.recording import Recorder, can_be_read_back
 from dirigent.execution.registry import Action, Registry
 from dirigent.execution.request import Ledger, Request
 from dirigent.execution.stepping import Pulse, within
@@ -45,12 +44,17 @@ class World:
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """What came of acting: an output, a failure, or that nobody knows. `begun` once it is announced."""
+    """What came of acting: an output, a failure, or that nobody knows. `begun` once it is announced.
+
+    `sent_at` is when its effect was let out, `reference` what the receiver called it.
+    """
 
     output: Any = None
     failure: Failure | None = None
     unknown: bool = True
     begun: bool = False
+    sent_at: int = 0
+    reference: str = ""
 
 
 class Dispatcher:
@@ -71,6 +75,7 @@ class Dispatcher:
         self._world = world
         self._breakers = Breakers()
         self._recorder = Recorder(world.clock.now_ms)
+        self._effects: dict[tuple[str, str, int], Outcome] = {}
         self._pulses: dict[tuple[str, str, int], Pulse] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._progress = progress or (lambda *_: None)
@@ -92,6 +97,9 @@ class Dispatcher:
             arguments = action.read_inputs(request.inputs)
         except DirigentError as error:
             ledger.note(self._recorder.failed(request, failure_of(error)))
+            return
+        if request.look:
+            ledger.note(await self._read_back(request, action, ledger))
             return
         if request.started and not action.repeatable:
             await self._look_first(request, action, ledger)
@@ -150,11 +158,13 @@ class Dispatcher:
 
     def _record_outcome(self, request: Request, action: Action, outcome: Outcome, ledger: Ledger) -> None:
         if outcome.unknown:
-            ledger.note(self._recorder.unknown(request, action))
+            sent = replace(request, sent_at=outcome.sent_at, reference=outcome.reference)
+            ledger.note(self._recorder.unknown(sent, action))
         elif outcome.failure is not None:
-            ledger.note(self._recorder.failed(request, outcome.failure))
+            ledger.note(self._recorder.failed(request, outcome.failure, sent_at=outcome.sent_at))
         else:
-            ledger.note(self._recorder.completed(request, outcome.output, cost=action.spec.cost))
+            output, cost, sent_at = outcome.output, action.spec.cost, outcome.sent_at
+            ledger.note(self._recorder.completed(request, output, cost=cost, sent_at=sent_at))
 
     def _settle(self, request: Request, action: Action, outcome: Outcome) -> None:
         """Turn the reservation into what was spent, or may have been."""
@@ -175,6 +185,9 @@ class Dispatcher:
         if not self._breakers.allows(tenant, agent, self._recorder.now):
             outcome.unknown, outcome.failure = False, _circuit_open(agent)
             return
+        if action.announced:
+            outcome.sent_at, outcome.reference = self._recorder.now(), request.reference
+            self._effects[_place_of(request)] = outcome
         try:
             entered = self._enter(request, action, arguments, ledger)
             if action.spec.heartbeat_s is not None:
@@ -187,6 +200,9 @@ class Dispatcher:
             outcome.failure = self._failed(request, action, error)
             outcome.unknown = outcome.failure is None
             return
+        finally:
+            if action.announced:
+                del self._effects[_place_of(request)]
         outcome.unknown = False
         self._breakers.succeeded(tenant, agent)
 
@@ -229,20 +245,28 @@ class Dispatcher:
         A look-up that is refused or fails leaves the outcome unknown. It is asked anew every time: what an
         earlier one saw was before the effect was tried again.
         """
-        lookup = action.spec.lookup
-        if action.spec.effect is not Effect.QUERYABLE or not lookup:
+        if not can_be_read_back(action):
             ledger.note(self._recorder.unknown(request, action))
             return
-        asked = replace(request, action=lookup, started=False, call=f"{request.step}/lookup")
-        try:
-            found = await self._nested(asked, ledger, anew=True)
-        except DirigentError:
+        seen = await self._read_back(request, action, ledger)
+        if seen.error is not None:
             ledger.note(self._recorder.unknown(request, action))
-            return
-        if found is None:
-            await self._dispatch(replace(request, started=False), ledger)
+        elif seen.found:
+            done = self._recorder.completed(request, seen.output, cost=action.spec.cost, mode="looked_up")
+            ledger.note(done)
         else:
-            ledger.note(self._recorder.completed(request, found, cost=action.spec.cost, mode="looked_up"))
+            await self._dispatch(replace(request, started=False), ledger)
+
+    async def _read_back(self, request: Request, action: Action, ledger: Ledger) -> OutcomeObserved:
+        """Ask whether an effect happened, under the name that the receiver gave it where it gave one."""
+        lookup = action.spec.lookup
+        if not can_be_read_back(action) or not lookup:
+            return self._recorder.observed(request, None, _unreadable(action))
+        asked = replace(request, action=lookup, started=False, look=False, call=f"{request.step}/lookup")
+        try:
+            return self._recorder.observed(request, await self._nested(asked, ledger, anew=True), None)
+        except DirigentError as error:
+            return self._recorder.observed(request, None, failure_of(error))
 
     async def _nested(self, request: Request, ledger: Ledger, *, anew: bool = False) -> Any:
         """Take an action for a running action; raises where it is refused or fails.
@@ -288,7 +312,7 @@ class Dispatcher:
             self._settle(request, action, outcome)
         failure = UNKNOWN if outcome.unknown else outcome.failure
         cost = 0.0 if outcome.failure else action.spec.cost
-        ended = self._recorder.call_ended(request, outcome.output, failure, cost)
+        ended = self._recorder.call_ended(request, outcome.output, failure, cost, outcome.sent_at)
         ledger.note(ended)
         return _result(ended)
 
@@ -319,6 +343,16 @@ class Dispatcher:
         pulse = self._pulses.get(_place_of(request))
         if pulse is not None:
             self._on_loop(pulse.beat)
+
+    def acknowledge(self, request: Request, ledger: Ledger, reference: str) -> None:
+        """Put on record that the receiver has the effect of a running action, and what it calls it."""
+        self._on_loop(self._acknowledge, request, ledger, reference)
+
+    def _acknowledge(self, request: Request, ledger: Ledger, reference: str) -> None:
+        outcome = self._effects.get(_place_of(request))
+        if outcome is not None:  # else it has no effect, or nobody waits for it any more
+            outcome.reference = reference
+            ledger.note(self._recorder.acknowledged(request, reference))
 
     def agents(self) -> list[dict[str, Any]]:
         """The registered agents as plain data."""
@@ -356,6 +390,10 @@ class Dispatcher:
 
 def _place_of(request: Request) -> tuple[str, str, int]:
     return request.execution_id, request.call or request.step, request.attempt
+
+
+def _unreadable(action: Action) -> Failure:
+    return Failure(code="not_queryable", message=f"{action.name} cannot be read back.")
 
 
 def _denial(judgement: Judgement) -> Failure:

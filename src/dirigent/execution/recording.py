@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from dirigent.domain.agent import Effect
 from dirigent.domain.event import (
     ActionRefused,
     ApprovalRequested,
     CallEnded,
     CallStarted,
+    EffectAcknowledged,
     Failure,
+    OutcomeObserved,
     StepCompleted,
     StepFailed,
     StepOutcomeUnknown,
@@ -47,7 +50,9 @@ class Recorder:
             at=self.now(), call=request.call, step=request.step, attempt=request.attempt, **facts
         )
 
-    def call_ended(self, request: Request, output: Any, failure: Failure | None, cost: float) -> CallEnded:
+    def call_ended(
+        self, request: Request, output: Any, failure: Failure | None, cost: float, sent_at: int
+    ) -> CallEnded:
         """A running action's call ended."""
         return CallEnded(
             at=self.now(),
@@ -56,9 +61,12 @@ class Recorder:
             output=output,
             error=failure,
             cost=cost,
+            sent_at=sent_at,
         )
 
-    def completed(self, request: Request, output: Any, *, cost: float = 0.0, mode: str = "") -> StepCompleted:
+    def completed(
+        self, request: Request, output: Any, *, cost: float = 0.0, mode: str = "", sent_at: int = 0
+    ) -> StepCompleted:
         """A step's attempt has its result."""
         return StepCompleted(
             at=self.now(),
@@ -67,11 +75,14 @@ class Recorder:
             output=output,
             cost=cost,
             mode=mode,
+            sent_at=sent_at,
         )
 
-    def failed(self, request: Request, failure: Failure) -> StepFailed:
+    def failed(self, request: Request, failure: Failure, *, sent_at: int = 0) -> StepFailed:
         """A step's attempt ended without a result."""
-        return StepFailed(at=self.now(), step=request.step, attempt=request.attempt, error=failure)
+        return StepFailed(
+            at=self.now(), step=request.step, attempt=request.attempt, error=failure, sent_at=sent_at
+        )
 
     def unknown(self, request: Request, action: Action) -> StepOutcomeUnknown:
         """Nobody knows what became of the effect."""
@@ -81,6 +92,33 @@ class Recorder:
             attempt=request.attempt,
             key=key_of(request, action.name),
             payload=request.payload,
+            agent=action.agent.key,
+            action=action.spec.name,
+            inputs=request.inputs,
+            sent_at=request.sent_at,
+            reference=request.reference,
+            lookup=can_be_read_back(action),
+        )
+
+    def acknowledged(self, request: Request, reference: str) -> EffectAcknowledged:
+        """The receiver has the effect."""
+        return EffectAcknowledged(
+            at=self.now(),
+            step=request.step,
+            attempt=request.attempt,
+            reference=reference,
+            call=request.call,
+        )
+
+    def observed(self, request: Request, output: Any, failure: Failure | None) -> OutcomeObserved:
+        """It was read back whether an effect happened; nothing found is no output."""
+        return OutcomeObserved(
+            at=self.now(),
+            step=request.step,
+            attempt=request.attempt,
+            found=output is not None,
+            output=output,
+            error=failure,
         )
 
     def out_of_budget(self, request: Request, reason: str) -> StepSkipped:
@@ -124,6 +162,11 @@ class Recorder:
         return ActionRefused(
             at=self.now(), step=step, agent=agent, action=action, rules=(rule,), reason=reason
         )
+
+
+def can_be_read_back(action: Action) -> bool:
+    """Whether it can be asked if the effect happened."""
+    return action.spec.effect is Effect.QUERYABLE and bool(action.spec.lookup)
 
 
 def _admission(request: Request, action: Action, judgement: Judgement) -> dict[str, Any]:

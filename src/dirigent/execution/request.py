@@ -36,6 +36,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     that a person approved. `started` says that an earlier process let it through and may have acted.
     `proposed` marks what a model proposed. `key` and `key_payload` are those of an effect that was
     announced before and of which nobody knows the end: the very same effect is done under the same key.
+    `sent_at` is when an earlier attempt was let through, `reference` what the receiver called its effect.
+    With `look` nothing is done; it is only read back whether it happened.
     """
 
     passport: Passport
@@ -53,6 +55,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     proposed: bool = False
     key: str = ""
     key_payload: str = ""
+    sent_at: int = 0
+    reference: str = ""
+    look: bool = False
 
     @cached_property
     def payload(self) -> str:

@@ -119,6 +119,7 @@ def invocation(turn: Turn, step: str) -> InvokeAction:
         inputs=state.inputs,
         timeout_ms=node.step.timeout_ms,
         approved=state.approved,
+        reference=state.reference,
         key=before.key,
         payload=before.payload,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from dirigent.domain.command import BreakOff, InvokeAction, RecordEvent, StartChild
+from dirigent.domain.command import BreakOff, Command, InvokeAction, RecordEvent, StartChild, StartTimer
 from dirigent.domain.errors import ExpressionError
 from dirigent.domain.event import (
     Compensation,
@@ -49,14 +49,18 @@ def end_run(turn: Turn, last: ExecutionCompleted | ExecutionFailed) -> None:
 def break_off(turn: Turn, last: ExecutionFailed | ExecutionCancelled) -> None:
     """Stop whatever is under way and end like this, after what steps did is undone.
 
-    A step that can be undone and has begun goes on to its end: only then is it known what to undo.
+    A step that can be undone and has begun goes on to its end: only then is it known what to undo. For
+    the same reason it is looked on whether an effect of unknown outcome happened.
     """
     state = turn.state
     state.ending, state.paused = last, False
     state.held.clear()
     state.signals.awaited.clear()
     for name, command in list(state.outstanding.items()):
-        if isinstance(command, InvokeAction | StartChild) and _must_settle(turn, command):
+        seen = looked_at(command)
+        if seen and turn.node_of(seen).compensate:
+            continue
+        if isinstance(command, InvokeAction | StartChild) and not seen and _must_settle(turn, command):
             state.settling.append(command.step)
             continue
         turn.answered(name)
@@ -115,6 +119,15 @@ def became_clear(turn: Turn, step: str, *, happened: bool, output: Any) -> None:
     if step in state.undoing:
         state.undo.append(state.undoing.pop(step))
     _go_on(turn)
+
+
+def looked_at(command: Command | None) -> str:
+    """The step of which a command reads back, now or later, whether its effect happened; else empty."""
+    if isinstance(command, InvokeAction):
+        return command.step if command.look else ""
+    if isinstance(command, StartTimer) and command.timer.startswith("look:"):
+        return command.timer.removeprefix("look:")
+    return ""
 
 
 def may_try_again(turn: Turn, step: str) -> bool:

@@ -17,6 +17,7 @@ from dirigent.domain.event import (
     CancelRequested,
     ChildEnded,
     CompensationStarted,
+    EffectAcknowledged,
     Event,
     ExecutionAdmitted,
     ExecutionCancelled,
@@ -29,7 +30,9 @@ from dirigent.domain.event import (
     FallbackStarted,
     FanOutStarted,
     IterationStarted,
+    OutcomeObserved,
     OutputMapped,
+    ReadBackRequested,
     SignalAwaited,
     SignalReceived,
     StepCancelled,
@@ -51,6 +54,7 @@ from dirigent.interpreter import (
     fanout,
     lifecycle,
     loops,
+    outcomes,
     signals,
     steps,
     waits,
@@ -80,8 +84,11 @@ HANDLERS: dict[type[Event], Handler] = {
     FallbackStarted: steps.fallback_started,
     OutputMapped: steps.output_mapped,
     IterationStarted: loops.iteration_started,
-    StepOutcomeUnknown: steps.step_outcome_unknown,
-    StepOutcomeResolved: steps.step_outcome_resolved,
+    EffectAcknowledged: outcomes.effect_acknowledged,
+    StepOutcomeUnknown: outcomes.step_outcome_unknown,
+    ReadBackRequested: outcomes.read_back_requested,
+    OutcomeObserved: outcomes.outcome_observed,
+    StepOutcomeResolved: outcomes.step_outcome_resolved,
     ActionRefused: steps.action_refused,
     FanOutStarted: fanout.fan_out_started,
     ApprovalRequested: approvals.approval_requested,
@@ -165,6 +172,9 @@ LIFECYCLE: dict[type[Event], frozenset[str]] = {
     StepSkipped: frozenset({"pending", "running"}),
     StepTakenOver: frozenset({"running"}),
     StepOutcomeUnknown: frozenset({"running"}),
+    EffectAcknowledged: frozenset({"running"}),
+    ReadBackRequested: frozenset({"outcome_unknown"}),
+    OutcomeObserved: frozenset({"outcome_unknown"}),
     StepOutcomeResolved: frozenset({"outcome_unknown"}),
     ApprovalRequested: frozenset({"running"}),
     ApprovalVoted: frozenset({"waiting"}),
@@ -183,8 +193,14 @@ LIFECYCLE: dict[type[Event], frozenset[str]] = {
 def _may_follow(state: State, event: Event) -> bool:
     """Whether an event may follow in an execution that comes to its end: only what settles and undoes."""
     if isinstance(event, CallStarted):
-        return event.step in state.undoing
+        return event.step in state.undoing or _is_unclear(state, event.step)
     return not isinstance(event, NOT_AT_THE_END)
+
+
+def _is_unclear(state: State, step: str) -> bool:
+    """Whether it is not known what a step did, so that it may be looked at even at the end."""
+    found = state.steps.get(step)
+    return found is not None and found.status == "outcome_unknown"
 
 
 def _step_of(event: Event) -> str:

@@ -17,6 +17,7 @@ from dirigent.domain.event import (
     ChildEnded,
     Compensation,
     CompensationStarted,
+    EffectAcknowledged,
     Event,
     ExecutionCancelled,
     ExecutionCompleted,
@@ -28,7 +29,9 @@ from dirigent.domain.event import (
     FallbackStarted,
     FanOutStarted,
     IterationStarted,
+    OutcomeObserved,
     OutputMapped,
+    ReadBackRequested,
     SignalAwaited,
     StepCancelled,
     StepCompleted,
@@ -43,7 +46,10 @@ from dirigent.domain.event import (
 
 
 class StepReading(msgspec.Struct, kw_only=True):
-    """One step, or one item of a `foreach` step or of a loop. Times are milliseconds since the epoch."""
+    """One step, or one item of a `foreach` step or of a loop. Times are milliseconds since the epoch.
+
+    `key` is that of an effect of unknown outcome, `reference` what the receiver called the effect.
+    """
 
     id: str
     status: str = "running"
@@ -63,6 +69,8 @@ class StepReading(msgspec.Struct, kw_only=True):
     reason: str = ""
     votes: tuple[str, ...] = ()
     fell_back: bool = False
+    key: str = ""
+    reference: str = ""
 
     @property
     def duration_ms(self) -> int:
@@ -176,7 +184,27 @@ def _iteration_started(reading: Reading, event: IterationStarted) -> None:
 
 
 def _unknown(reading: Reading, event: StepOutcomeUnknown) -> None:
-    reading.step(event.step, event.at).status = "outcome_unknown"
+    step = reading.step(event.step, event.at)
+    step.status, step.key = "outcome_unknown", event.key
+    step.reference = event.reference or step.reference
+    step.reason = "nobody knows whether it happened"
+
+
+def _acknowledged(reading: Reading, event: EffectAcknowledged) -> None:
+    if not event.call:
+        reading.step(event.step, event.at).reference = event.reference
+
+
+def _read_back_requested(reading: Reading, event: ReadBackRequested) -> None:
+    reading.step(event.step, event.at).reason = f"{event.actor} asked to look whether it happened"
+
+
+def _observed(reading: Reading, event: OutcomeObserved) -> None:
+    if event.error is not None:
+        seen = f"could not be looked at: {event.error.message}"
+    else:
+        seen = "was found" if event.found else "was looked for and not found"
+    reading.step(event.step, event.at).reason = f"it {seen}"
 
 
 def _resolved(reading: Reading, event: StepOutcomeResolved) -> None:
@@ -291,7 +319,10 @@ _READERS: dict[type[Event], Callable[[Reading, Any], None]] = {
     FallbackStarted: _fallback_started,
     OutputMapped: _output_mapped,
     IterationStarted: _iteration_started,
+    EffectAcknowledged: _acknowledged,
     StepOutcomeUnknown: _unknown,
+    ReadBackRequested: _read_back_requested,
+    OutcomeObserved: _observed,
     StepOutcomeResolved: _resolved,
     FanOutStarted: _fan_out,
     ApprovalRequested: _approval_requested,

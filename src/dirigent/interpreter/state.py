@@ -66,6 +66,9 @@ class StepState(msgspec.Struct, kw_only=True):
     deciders: Deciders | None = None
     votes: dict[str, str] = msgspec.field(default_factory=dict)
     payload: str = ""
+    reference: str = ""
+    lookup: bool = False
+    looks: int = 0
     calls: list[str] | None = None
     started_at: int = 0
     reserved: float = 0.0

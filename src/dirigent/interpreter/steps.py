@@ -1,4 +1,4 @@
-"""Attempts of steps and their ends: completed, failed and tried again, replaced, skipped, unknown."""
+"""Attempts of steps and their ends: completed, failed and tried again, replaced, skipped."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from dirigent.domain.event import (
     StepCancelled,
     StepCompleted,
     StepFailed,
-    StepOutcomeResolved,
-    StepOutcomeUnknown,
     StepSkipped,
     StepStarted,
     StepTakenOver,
@@ -44,7 +42,7 @@ def step_started(turn: Turn, event: StepStarted) -> None:
         turn.state.held.remove(event.step)
         outstanding = invocation(turn, event.step)
     if isinstance(outstanding, InvokeAction):
-        restarted = msgspec.structs.replace(outstanding, started=True)
+        restarted = msgspec.structs.replace(outstanding, started=True, sent_at=event.at)
         turn.state.outstanding[f"step:{event.step}"] = restarted
 
 
@@ -138,39 +136,6 @@ def step_taken_over(turn: Turn, event: StepTakenOver) -> None:
         routing.fail(turn, event.step, kept.error)
     else:
         routing.succeed(turn, event.step, kept.output, own=False)
-
-
-def step_outcome_unknown(turn: Turn, event: StepOutcomeUnknown) -> None:
-    """The step waits for a person to say what became of its effect."""
-    turn.answered(f"step:{event.step}")
-    state = turn.state.steps[event.step]
-    state.status = "outcome_unknown"
-    turn.state.spent += state.reserved
-    if turn.state.ending is not None:
-        compensation.became_unclear(turn, event.step)
-    else:
-        fanout.step_waits(turn, event.step)
-
-
-def step_outcome_resolved(turn: Turn, event: StepOutcomeResolved) -> None:
-    """A person said what happened: the step is done, or may be tried once more."""
-    state = turn.state.steps[event.step]
-    turn.state.spent -= 0.0 if event.happened else state.reserved
-    state.reserved = 0.0
-    if turn.state.ending is not None:
-        compensation.became_clear(turn, event.step, happened=event.happened, output=event.output)
-    elif event.happened:
-        fanout.step_returns(turn, event.step)
-        state.status = "running"
-        done = StepCompleted(at=event.at, step=event.step, attempt=event.attempt, output=event.output)
-        step_completed(turn, done)
-    elif state.let_go:
-        fanout.step_returns(turn, event.step)
-        state.status = "running"
-        end_stopped(turn, event.step)
-    else:
-        state.attempt += 1
-        fanout.go_on(turn, event.step)
 
 
 def action_refused(turn: Turn, event: ActionRefused) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dirigent.domain.event import StepCompleted, TimerFired
 from dirigent.interpreter.approvals import approval_expired
 from dirigent.interpreter.lifecycle import execution_timed_out
+from dirigent.interpreter.outcomes import look_due
 from dirigent.interpreter.recording import record
 from dirigent.interpreter.signals import wait_expired
 from dirigent.interpreter.state import Turn
@@ -24,6 +25,8 @@ def timer_fired(turn: Turn, event: TimerFired) -> None:
         time_out(turn, step)
     elif kind == "retry":
         retry_due(turn, step)
+    elif kind == "look":
+        look_due(turn, step)
     elif kind == "approval":
         approval_expired(turn, step)
     elif kind == "signal":

@@ -82,6 +82,33 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
         return f"{sum(vote.decision == APPROVE for vote in self.votes)} of {self.deciders.required}"
 
 
+class OutcomeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One effect of which nobody knew whether it happened. Times are milliseconds since the epoch.
+
+    `agent`, `action` and `inputs` are what was sent, `sent_at` when, `key` under which key, `reference` what
+    the receiver called it. `state` is open, happened, not_happened, or left: the execution ended before
+    anybody knew. With `lookup` it can be read back, which was done `looks` times.
+    """
+
+    execution_id: str
+    tenant: str
+    step: str
+    attempt: int
+    agent: str
+    action: str
+    inputs: dict[str, Any]
+    key: str
+    payload_hash: str
+    reference: str
+    sent_at: int
+    since: int
+    lookup: bool
+    looks: int = 0
+    state: str = "open"
+    settled_by: str | None = None
+    settled_at: int | None = None
+
+
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """One step that waits for a signal. `event` is its name or a pattern of names (`domain.patterns`)."""
 
@@ -145,6 +172,12 @@ class Projections(Protocol):
         self, tenant: str | None = None, *, event: str | None = None, execution: str | None = None
     ) -> list[Waiting]:
         """Steps that wait for a signal, longest first: for one of this very name, or of one execution."""
+        ...
+
+    def outcomes(
+        self, tenant: str | None = None, *, state: str | None = "open", execution: str | None = None
+    ) -> list[OutcomeRow]:
+        """Effects of unknown outcome, oldest first; `execution` takes in its children."""
         ...
 
     def definition(self, content_hash: str) -> dict[str, Any] | None:
@@ -336,7 +369,8 @@ class Context(Protocol):
     """What an action is given besides its inputs. Everything in it is already behind the dispatcher.
 
     `key` is the idempotency key of this call. `now` is the time of the event that started the
-    step, so a repeated attempt sees the same. `call` runs another action through the dispatcher;
+    step, so a repeated attempt sees the same. `reference` is what the receiver called this effect at an
+    earlier attempt, empty where it said nothing. `call` runs another action through the dispatcher;
     `act_on` runs what a model proposed, one verdict each.
     """
 
@@ -350,6 +384,7 @@ class Context(Protocol):
     records: BoundRecords
     memory: BoundMemory
     model: Model
+    reference: str
 
     async def call(self, agent: str, action: str, **inputs: Any) -> Any:
         """Run another action through the dispatcher and return its output."""
@@ -365,6 +400,10 @@ class Context(Protocol):
 
     def deliver(self, message_id: str, content: bytes) -> Path:
         """Hand a message to the outbox; works only in an action declared outward."""
+        ...
+
+    def acknowledge(self, reference: str) -> None:
+        """Say that the receiver has this action's effect and calls it so; it is not settled by that."""
         ...
 
     async def publish(self, type: str, data: Any = None, *, subject: str = "") -> Acknowledged:

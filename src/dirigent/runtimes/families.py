@@ -10,7 +10,7 @@ from dirigent.ports import Passive
 from dirigent.runtimes.live import LiveExecution
 
 OF_OTHERS = (StartChild, AwaitSignal)
-PATIENT = ("timer:approval:", "timer:signal:", "timer:timeout:", "timer:execution")
+PATIENT = ("timer:approval:", "timer:signal:", "timer:timeout:", "timer:look:", "timer:execution")
 
 
 class Families:

@@ -24,6 +24,7 @@ from dirigent.domain.event import (
     CallStarted,
     ChildEnded,
     Event,
+    OutcomeObserved,
     SignalReceived,
     StepCompleted,
     StepFailed,
@@ -40,6 +41,7 @@ LATE = (
     ApprovalRequested,
     CallEnded,
     ChildEnded,
+    OutcomeObserved,
     StepCompleted,
     StepFailed,
     StepOutcomeUnknown,
@@ -224,6 +226,8 @@ class LiveExecution:
 
     def _arm(self, command: StartTimer) -> None:
         name = command.timer
+        if name in self._timers:  # of an earlier wait that ended otherwise; this one is due at its own time
+            self._timers[name]()
         self._timers[name] = self._host.clock.call_at(command.due, lambda: self._fire(name))
 
     def _fire(self, timer: str) -> None:

@@ -28,6 +28,7 @@ from dirigent.domain.event import (
     ConsumerAdvanced,
     DeadLetterReplayed,
     DefinitionStored,
+    EffectAcknowledged,
     Event,
     EventDeadLettered,
     EventPublished,
@@ -45,8 +46,10 @@ from dirigent.domain.event import (
     FiringDecided,
     IterationStarted,
     Kept,
+    OutcomeObserved,
     OutputMapped,
     Passport,
+    ReadBackRequested,
     ScheduleAdvanced,
     SignalAwaited,
     SignalReceived,
@@ -105,7 +108,12 @@ EVERY_EVENT: tuple[Event, ...] = (
     FallbackStarted(at=6, step="s", attempt=2),
     OutputMapped(at=6, step="s", attempt=1, output={"id": 7}),
     IterationStarted(at=6, step="s", index=3),
-    StepOutcomeUnknown(at=7, step="s", attempt=1, key="k"),
+    EffectAcknowledged(at=7, step="s", attempt=1, reference="no. 12"),
+    StepOutcomeUnknown(
+        at=7, step="s", attempt=1, key="k", agent="a", action="b", inputs={"a": [1]}, sent_at=3, lookup=True
+    ),
+    ReadBackRequested(at=7, step="s", attempt=1, actor="a"),
+    OutcomeObserved(at=7, step="s", attempt=1, found=False, error=_FAILED),
     StepOutcomeResolved(at=8, step="s", attempt=1, happened=True, actor="a", output="sent"),
     FanOutStarted(at=9, step="s", items=[1, "two", {"three": 3}]),
     ApprovalRequested(

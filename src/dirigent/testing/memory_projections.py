@@ -24,12 +24,15 @@ from dirigent.domain.event import (
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
+    OutcomeObserved,
     SignalAwaited,
     StepCancelled,
+    StepOutcomeResolved,
+    StepOutcomeUnknown,
     WaitEnded,
 )
 from dirigent.domain.patterns import matches
-from dirigent.ports import ApprovalRow, ExecutionRow, Passive, Recorded, Waiting
+from dirigent.ports import ApprovalRow, ExecutionRow, OutcomeRow, Passive, Recorded, Waiting
 
 _with = msgspec.structs.replace
 
@@ -44,6 +47,7 @@ class MemoryProjections:
         self._approvals: dict[str, ApprovalRow] = {}
         self._open: dict[str, set[str]] = {}
         self._waiting: dict[tuple[str, str], Waiting] = {}
+        self._outcomes: list[OutcomeRow] = []
         self._definitions: dict[str, dict[str, Any]] = {}
         for one in recorded:
             self.take(one)
@@ -119,6 +123,18 @@ class MemoryProjections:
             and (event is None or matches(row.event, event))
         ]
 
+    def outcomes(
+        self, tenant: str | None = None, *, state: str | None = "open", execution: str | None = None
+    ) -> list[OutcomeRow]:
+        """Effects of unknown outcome, oldest first; `execution` takes in its children."""
+        return [
+            row
+            for row in self._outcomes
+            if tenant in (None, row.tenant)
+            and state in (None, row.state)
+            and (execution is None or _below(row.execution_id, execution))
+        ]
+
     def definition(self, content_hash: str) -> dict[str, Any] | None:
         """A stored workflow definition by its content hash."""
         return self._definitions.get(content_hash)
@@ -163,6 +179,7 @@ class MemoryProjections:
             self._executions[stream] = _with(row, status=status, ended_at=at)
             self._unfinished.pop(stream, None)
         self._let_go(stream, at)
+        self._change_outcomes(stream, None, lambda row: _with(row, state="left", settled_at=at))
 
     def _let_go(self, stream: str, at: int) -> None:
         """Nobody waits any more, neither for a signal nor for a person."""
@@ -248,6 +265,40 @@ class MemoryProjections:
         if not open_ones:
             self._open.pop(stream, None)
 
+    def _unclear(self, stream: str, event: StepOutcomeUnknown) -> None:
+        owner = self._executions.get(stream)
+        row = OutcomeRow(
+            execution_id=stream,
+            tenant=owner.tenant if owner is not None else "",
+            step=event.step,
+            attempt=event.attempt,
+            agent=event.agent,
+            action=event.action,
+            inputs=event.inputs,
+            key=event.key,
+            payload_hash=event.payload,
+            reference=event.reference,
+            sent_at=event.sent_at,
+            since=event.at,
+            lookup=event.lookup,
+        )
+        self._outcomes.append(row)
+
+    def _looked(self, stream: str, event: OutcomeObserved) -> None:
+        self._change_outcomes(stream, event.step, lambda row: _with(row, looks=row.looks + 1))
+
+    def _resolved(self, stream: str, event: StepOutcomeResolved) -> None:
+        state = "happened" if event.happened else "not_happened"
+        settled = {"state": state, "settled_by": event.actor, "settled_at": event.at}
+        self._change_outcomes(stream, event.step, lambda row: _with(row, **settled))
+
+    def _change_outcomes(
+        self, stream: str, step: str | None, change: Callable[[OutcomeRow], OutcomeRow]
+    ) -> None:
+        for place, row in enumerate(self._outcomes):
+            if row.state == "open" and row.execution_id == stream and step in (None, row.step):
+                self._outcomes[place] = change(row)
+
     def _taken(self, stream: str, event: WaitEnded) -> None:
         self._waiting.pop((stream, event.step), None)
 
@@ -270,6 +321,9 @@ _FOLDS: dict[type[Event], Callable[[MemoryProjections, str, Any], None]] = {
     ApprovalDecided: MemoryProjections._decide,
     SignalAwaited: MemoryProjections._awaited,
     WaitEnded: MemoryProjections._taken,
+    StepOutcomeUnknown: MemoryProjections._unclear,
+    OutcomeObserved: MemoryProjections._looked,
+    StepOutcomeResolved: MemoryProjections._resolved,
     StepCancelled: MemoryProjections._step_cancelled,
 }
 

@@ -15,6 +15,7 @@ TABLES = (
     "executions",
     "approvals",
     "waiting",
+    "outcomes",
     "passive",
     "domain_events",
     "firings",

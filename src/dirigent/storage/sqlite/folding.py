@@ -30,8 +30,11 @@ from dirigent.domain.event import (
     ExecutionResumed,
     ExecutionStarted,
     FiringDecided,
+    OutcomeObserved,
     SignalAwaited,
     StepCancelled,
+    StepOutcomeResolved,
+    StepOutcomeUnknown,
     WaitEnded,
     WorkflowPaused,
     WorkflowResumed,
@@ -44,7 +47,7 @@ from dirigent.storage.sqlite.database import PROJECTIONS_SQL as FOLDS
 
 PAGE_EVENTS = 2000
 INTEGER_MAX = 2**63 - 1
-_NUMBERS = ("expires_at", "due", "event_position", "count", "version")
+_NUMBERS = ("expires_at", "due", "event_position", "count", "version", "attempt", "sent_at")
 
 
 class Occurrence(NamedTuple):
@@ -205,6 +208,7 @@ def _end(connection: apsw.Connection, stream: str, status: str, at: int) -> None
     connection.execute(FOLDS["execution_ended"], (status, at, stream))
     connection.execute(FOLDS["close_approvals"], (at, stream))
     connection.execute(FOLDS["waits_ended"], (stream,))
+    connection.execute(FOLDS["outcomes_left"], (at, stream))
     connection.execute(FOLDS["no_longer_passive"], (stream,))
 
 
@@ -223,6 +227,21 @@ def _voted(connection: apsw.Connection, _: int, stream: str, event: ApprovalVote
 def _decided(connection: apsw.Connection, _: int, stream: str, event: ApprovalDecided) -> None:
     values = (event.decision, event.actor, event.at, event.comment, event.approval_id, stream)
     connection.execute(FOLDS["approval_decided"], values)
+
+
+def _unknown(connection: apsw.Connection, position: int, stream: str, event: StepOutcomeUnknown) -> None:
+    values: dict[str, Any] = {name: getattr(event, name) for name in _SENT}
+    values |= {"position": position, "stream": stream, "inputs": encode(event.inputs).decode()}
+    connection.execute(FOLDS["outcome_unknown"], values)
+
+
+def _observed(connection: apsw.Connection, _: int, stream: str, event: OutcomeObserved) -> None:
+    connection.execute(FOLDS["outcome_observed"], (stream, event.step))
+
+
+def _resolved(connection: apsw.Connection, _: int, stream: str, event: StepOutcomeResolved) -> None:
+    state = "happened" if event.happened else "not_happened"
+    connection.execute(FOLDS["outcome_resolved"], (state, event.actor, event.at, stream, event.step))
 
 
 def _awaited(connection: apsw.Connection, position: int, stream: str, event: SignalAwaited) -> None:
@@ -273,6 +292,18 @@ def _workflow_resumed(connection: apsw.Connection, _: int, __: str, event: Workf
     connection.execute(FOLDS["workflow_state"], ("active", *values))
 
 
+_SENT = (
+    "step",
+    "attempt",
+    "agent",
+    "action",
+    "key",
+    "payload",
+    "reference",
+    "sent_at",
+    "at",
+    "lookup",
+)
 _REQUEST = (
     "approval_id",
     "step",
@@ -300,6 +331,9 @@ PROJECTED: dict[type[Event], Callable[[apsw.Connection, int, str, Any], None]] =
     ApprovalRequested: _requested,
     ApprovalVoted: _voted,
     ApprovalDecided: _decided,
+    StepOutcomeUnknown: _unknown,
+    OutcomeObserved: _observed,
+    StepOutcomeResolved: _resolved,
     SignalAwaited: _awaited,
     WaitEnded: _wait_ended,
     StepCancelled: _step_cancelled,

@@ -14,7 +14,7 @@ import msgspec
 from dirigent.domain.errors import StorageFailure
 from dirigent.domain.event import DefinitionStored
 from dirigent.domain.patterns import matches
-from dirigent.ports import ApprovalRow, ExecutionRow, Passive, Waiting
+from dirigent.ports import ApprovalRow, ExecutionRow, OutcomeRow, Passive, Waiting
 from dirigent.storage.sqlite.database import DATABASE, PROJECTIONS_SQL, SQL, connect_reader, connect_writer
 from dirigent.storage.sqlite.failures import storage_errors
 from dirigent.storage.sqlite.folding import refold
@@ -24,6 +24,7 @@ UNFINISHED = frozenset({"pending", "running", "awaiting_approval", "paused", "ca
 
 _EXECUTION = ExecutionRow.__struct_fields__
 _APPROVAL = ApprovalRow.__struct_fields__
+_OUTCOME = OutcomeRow.__struct_fields__
 _WAITING = Waiting.__struct_fields__
 _json = msgspec.json.Decoder()
 
@@ -104,6 +105,20 @@ class SqliteProjections:
         rows = self._rows(_query(statement, wanted), values)
         found = [Waiting(**dict(zip(_WAITING, row[:-1], strict=True))) for row in rows]
         return [row for row in found if event is None or matches(row.event, event)]
+
+    def outcomes(
+        self, tenant: str | None = None, *, state: str | None = "open", execution: str | None = None
+    ) -> list[OutcomeRow]:
+        """Effects of unknown outcome, oldest first; `execution` takes in its children."""
+        wanted = {"of_tenant": tenant is not None, "in_state": state is not None}
+        wanted |= {"of_execution": execution is not None}
+        values = {"tenant": tenant, "state": state, "execution": execution}
+        found = []
+        for row in self._rows(_query("outcomes", wanted), values):
+            fields = dict(zip(_OUTCOME, row, strict=True))
+            fields |= {"inputs": _json.decode(fields["inputs"]), "lookup": bool(fields["lookup"])}
+            found.append(msgspec.convert(fields, OutcomeRow))
+        return found
 
     def definition(self, content_hash: str) -> dict[str, Any] | None:
         """A stored workflow definition by its content hash; raises `JournalDamaged` where it is not whole."""

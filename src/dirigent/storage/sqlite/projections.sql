@@ -55,6 +55,29 @@ CREATE TABLE passive (
     spent        REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE outcomes (
+    position     INTEGER PRIMARY KEY,
+    execution_id TEXT NOT NULL,
+    tenant       TEXT NOT NULL,
+    step         TEXT NOT NULL,
+    attempt      INTEGER NOT NULL,
+    agent        TEXT NOT NULL,
+    action       TEXT NOT NULL,
+    inputs       TEXT NOT NULL,
+    key          TEXT NOT NULL,
+    payload_hash TEXT NOT NULL,
+    reference    TEXT NOT NULL,
+    sent_at      INTEGER NOT NULL,
+    since        INTEGER NOT NULL,
+    lookup       INTEGER NOT NULL,
+    looks        INTEGER NOT NULL DEFAULT 0,
+    state        TEXT NOT NULL DEFAULT 'open',
+    settled_by   TEXT,
+    settled_at   INTEGER
+) STRICT;
+CREATE INDEX outcomes_by_step ON outcomes (execution_id, step) WHERE state = 'open';
+CREATE INDEX outcomes_by_tenant ON outcomes (tenant, position);
+
 CREATE TABLE waiting (
     position     INTEGER PRIMARY KEY,
     execution_id TEXT NOT NULL,
@@ -128,6 +151,9 @@ SELECT * FROM executions NOT INDEXED ORDER BY position
 -- name: every_row_of_approvals
 SELECT * FROM approvals NOT INDEXED ORDER BY position
 
+-- name: every_row_of_outcomes
+SELECT * FROM outcomes NOT INDEXED ORDER BY position
+
 -- name: every_row_of_waiting
 SELECT * FROM waiting NOT INDEXED ORDER BY position
 
@@ -148,6 +174,7 @@ DROP TABLE IF EXISTS executions;
 DROP TABLE IF EXISTS passive;
 DROP TABLE IF EXISTS approvals;
 DROP TABLE IF EXISTS waiting;
+DROP TABLE IF EXISTS outcomes;
 DROP TABLE IF EXISTS domain_events;
 DROP TABLE IF EXISTS firings;
 DROP TABLE IF EXISTS workflows;
@@ -203,6 +230,26 @@ WHERE approval_id = ? AND execution_id = ? AND state = 'open'
 -- name: approval_decided
 UPDATE approvals SET state = ?, decided_by = ?, decided_at = ?, comment = ?
 WHERE approval_id = ? AND execution_id = ? AND state = 'open'
+
+-- name: outcome_unknown
+INSERT INTO outcomes (
+    position, execution_id, tenant, step, attempt, agent, action, inputs, key, payload_hash, reference, sent_at,
+    since, lookup
+)
+VALUES (
+    :position, :stream, coalesce((SELECT tenant FROM executions WHERE execution_id = :stream), ''),
+    :step, :attempt, :agent, :action, :inputs, :key, :payload, :reference, :sent_at, :at, :lookup
+)
+
+-- name: outcome_observed
+UPDATE outcomes SET looks = looks + 1 WHERE execution_id = ? AND step = ? AND state = 'open'
+
+-- name: outcome_resolved
+UPDATE outcomes SET state = ?, settled_by = ?, settled_at = ?
+WHERE execution_id = ? AND step = ? AND state = 'open'
+
+-- name: outcomes_left
+UPDATE outcomes SET state = 'left', settled_at = ? WHERE execution_id = ? AND state = 'open'
 
 -- name: signal_awaited
 INSERT INTO waiting (position, execution_id, tenant, step, event, since, expires_at)
@@ -429,3 +476,10 @@ SELECT version, content_hash, saved_at, saved_by, note
 FROM workflow_versions
 WHERE tenant = ? AND name = ?
 ORDER BY version
+
+-- name: outcomes
+SELECT execution_id, tenant, step, attempt, agent, action, inputs, key, payload_hash, reference, sent_at, since,
+    lookup, looks, state, settled_by, settled_at
+FROM outcomes
+WHERE {where}
+ORDER BY position
