@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dirigent.domain.command import CancelChild, StartChild
+from dirigent.domain.errors import Refused
 from dirigent.domain.event import (
     ChildEnded,
     Event,
@@ -13,6 +14,7 @@ from dirigent.domain.event import (
     Passport,
 )
 from dirigent.domain.workflow import Definition
+from dirigent.execution.gates import DEPTH_MAX
 from dirigent.execution.registry import Registry
 from dirigent.interpreter.forking import Fork, fork_of
 from dirigent.interpreter.graph import Graph
@@ -29,10 +31,17 @@ def child_started(
 ) -> ExecutionStarted:
     """The start of an execution for a step; it may do no more than the one that starts it.
 
-    `fork` is what it takes over. Raises `InvalidInput` where the input does not fit the definition.
+    `fork` is what it takes over. Raises `InvalidInput` where the input does not fit the definition, and
+    `Refused` where workflows start each other without end.
     """
     assert parent.passport is not None, "an execution starts with ExecutionStarted"
     passport = parent.passport
+    if passport.depth + 1 >= DEPTH_MAX:
+        raise Refused(
+            f"Workflows start each other at most {DEPTH_MAX} deep.",
+            rules=("caller.depth",),
+            fix="Let the last one decide that it is enough, or write a loop.",
+        )
     envelope = _envelope(definition, registry) if command.definition is not None else passport.plan
     return ExecutionStarted(
         at=now_ms,
