@@ -1,7 +1,8 @@
 """Group commit: while one batch is on its way to stable storage, the next one gathers.
 
 A batch leaves at the end of the event loop's turn in which it was begun, or when the batch before it is
-stable, whichever is later; so everything that arrives together goes out together.
+stable, whichever is later; so everything that arrives together goes out together. One of a good size leaves
+as soon as it can, so that the event loop works on while the disk does.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dirigent.storage.sqlite.database import SQL
 from dirigent.storage.sqlite.folding import Occurrence, fold_all
 
 BATCH_EVENTS_MAX = 10_000
+BATCH_EVENTS_GOOD = 128
 CHECKPOINT_PAGES = 4_000
 
 EventRow = tuple[int, int, int, int, bytes, bytes]
@@ -108,7 +110,7 @@ class Writer:
             batch.payloads |= payloads
         if occurrences:
             batch.occurrences += occurrences
-        if len(batch.events) >= BATCH_EVENTS_MAX:
+        if len(batch.events) >= (BATCH_EVENTS_MAX if self._under_way else BATCH_EVENTS_GOOD):
             self._send()
         return batch.future
 
@@ -152,7 +154,11 @@ class Writer:
     def _settled(self, batch: Batch, failure: StorageFailure | None) -> None:
         self._under_way -= 1
         batch.settle(failure)
-        if self._open is not None:
+        if self._open is None:
+            return
+        if len(self._open.events) >= BATCH_EVENTS_GOOD:
+            self._send()
+        else:
             batch.loop.call_soon(self._send_soon, batch.loop)
 
     def _send_soon(self, loop: asyncio.AbstractEventLoop) -> None:
