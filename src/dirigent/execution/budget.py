@@ -65,6 +65,11 @@ class Budgets:
             account.reserved -= reserved
             account.spent += spent
 
+    def has_claims(self, root: str) -> bool:
+        """Whether calls that an earlier process let through are still to be settled."""
+        account = self._accounts.get(root)
+        return account is not None and bool(account.claims)
+
     def give_up(self, root: str, claim: str) -> None:
         """The call of a claim is not made again; what it may have cost counts as spent."""
         account = self._accounts.get(root)

@@ -22,7 +22,7 @@ from dirigent.execution.limits import Capacity
 from dirigent.execution.recording import Recorder, can_be_read_back
 from dirigent.execution.registry import Action, Registry
 from dirigent.execution.request import Ledger, Request
-from dirigent.execution.stepping import Pulse, within
+from dirigent.execution.stepping import Pulse, begin, within
 from dirigent.ports import Clock, EventSink, Memory, Model, Outbox, Records, Web
 from dirigent.security.admission import Admission
 
@@ -80,12 +80,17 @@ class Dispatcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._progress = progress or (lambda *_: None)
 
-    async def dispatch(self, request: Request, ledger: Ledger) -> None:
+    def dispatch(self, request: Request, ledger: Ledger) -> Coroutine[Any, Any, None]:
         """Take a step's action and record what became of it.
 
         Only a pure action may run ahead of the durability of the events that led to it; before any other
         runs, these and what announces it are on stable storage.
         """
+        if self.budgets.has_claims(request.root):
+            return self._dispatch_claimed(request, ledger)
+        return self._dispatch(request, ledger)
+
+    async def _dispatch_claimed(self, request: Request, ledger: Ledger) -> None:
         try:
             await self._dispatch(request, ledger)
         finally:
@@ -145,8 +150,9 @@ class Dispatcher:
         ledger: Ledger,
     ) -> None:
         outcome = Outcome()
+        place = self._capacity.place(action.agent.key, action.agent.max_concurrency)
         try:
-            async with self._capacity.place(action.agent.key, action.agent.max_concurrency):
+            with place if place.take() else await place.turn():
                 ledger.note(self._recorder.started(request, action, judgement))
                 outcome.begun = True
                 if not action.pure:
@@ -192,7 +198,10 @@ class Dispatcher:
             entered = self._enter(request, action, arguments, ledger)
             if action.spec.heartbeat_s is not None:
                 entered = self._watched(request, action.spec.heartbeat_s, entered)
-            outcome.output = await within(_timeout_s(request, action), entered)
+            output, waiting = begin(entered)
+            if waiting is not None:
+                output = await within(_timeout_s(request, action), waiting)
+            outcome.output = output
         except asyncio.CancelledError:
             self._breakers.broken_off(tenant, agent)
             raise
@@ -301,8 +310,9 @@ class Dispatcher:
         ledger: Ledger,
     ) -> Any:
         outcome = Outcome()
+        place = self._capacity.place(action.agent.key, action.agent.max_concurrency)
         try:
-            async with self._capacity.place(action.agent.key, action.agent.max_concurrency):
+            with place if place.take() else await place.turn():
                 ledger.note(self._recorder.call_started(request, action, judgement))
                 outcome.begun = True
                 if not action.pure:

@@ -8,8 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from dirigent.domain.errors import InvalidInput
 from dirigent.execution import threads
@@ -19,7 +18,7 @@ CALLS_AT_ONCE = 64
 
 
 class Places:
-    """So many places, given in the order of asking; use it with `async with`.
+    """So many places, given in the order of asking: `with place if place.take() else await place.turn():`.
 
     Unlike an `asyncio.Semaphore` it holds across event loops and threads, so that a bound is one bound
     also where workers run on loops of their own.
@@ -32,11 +31,20 @@ class Places:
         self._lock = threading.Lock()
         self._waiting: deque[Future[None]] = deque()
 
-    async def __aenter__(self) -> None:
+    def take(self) -> bool:
+        """Take a place if one is free; leaving the `with` gives it back."""
+        with self._lock:
+            if not self._free:
+                return False
+            self._free -= 1
+            return True
+
+    async def turn(self) -> Self:
+        """Wait for a place."""
         with self._lock:
             if self._free:
                 self._free -= 1
-                return
+                return self
             turn: Future[None] = Future()
             self._waiting.append(turn)
         try:
@@ -45,10 +53,12 @@ class Places:
             if not turn.cancel():  # the place was given just now
                 self._give_back()
             raise
+        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __enter__(self) -> None:
+        """The place was taken before."""
+
+    def __exit__(self, *exception: object) -> None:
         self._give_back()
 
     def _give_back(self) -> None:
@@ -69,7 +79,7 @@ class Capacity:
         self._lock = threading.Lock()
 
     def place(self, agent: str, limit: int | None = None) -> Places:
-        """The places of an agent; use it with `async with`."""
+        """The places of an agent."""
         places = self._places.get(agent)
         if places is None:
             with self._lock:
@@ -83,7 +93,8 @@ class Capacity:
 
         Where it runs inside a run, it is noted there as a node.
         """
-        async with self.place(agent, limit):
+        place = self.place(agent, limit)
+        with place if place.take() else await place.turn():
             run = noting_run()
             if run is None:
                 return await _called(func, args, kwargs)

@@ -54,11 +54,11 @@ class Action:
     def read_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Typed arguments from plain data; raises `InvalidInput` naming the field."""
         try:
-            model = self._input_model.model_validate(inputs)
+            model = self._validated(inputs)
         except ValidationError as error:
             raise _input_error(self, error) from error
-        values = vars(model)
-        return {name: values[name] for name in model.model_fields_set}
+        values, given = vars(model), model.model_fields_set
+        return values if len(given) == len(values) else {name: values[name] for name in given}
 
     def misfits(self, inputs: Mapping[str, Any]) -> list[Misfit]:
         """Everything in the inputs that `read_inputs` would refuse."""
@@ -126,6 +126,10 @@ class Action:
         }
         config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
         return create_model(f"{self.agent.key}_{self.spec.name}_inputs", __config__=config, **fields)
+
+    @functools.cached_property
+    def _validated(self) -> Callable[[Any], BaseModel]:
+        return self._input_model.__pydantic_validator__.validate_python
 
     @functools.cached_property
     def _output_adapter(self) -> TypeAdapter[Any]:

@@ -62,11 +62,8 @@ def begin_apart(coroutine: Coroutine[Any, Any, None]) -> Suspended[None] | None:
     return Suspended(waits_for, lambda sent: apart.run(send, sent), lambda error: apart.run(throw, error))
 
 
-async def within(seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
-    """The value of a coroutine; raises `TimeoutError` where it waits longer than the limit."""
-    value, suspended = begin(coroutine)
-    if suspended is None:
-        return value  # type: ignore[return-value]  # it has ended, so the value is its own
+async def within(seconds: float, suspended: Suspended[T]) -> T:
+    """The value of what waits; raises `TimeoutError` where it does so longer than the limit."""
     async with asyncio.timeout(seconds):
         return await suspended
 

@@ -33,6 +33,7 @@ from dirigent.interpreter.state import LoopState, RegionState, Turn, names_of_it
 
 APPROVAL_LIFE_MS = 24 * 3600 * 1000
 FANOUT_MAX = 50_000
+SETTLED = Unsettled()
 
 _TIMED = BLOCKS | {Kind.SUBWORKFLOW}  # the driver limits actions; these are limited here
 
@@ -110,7 +111,7 @@ def invocation(turn: Turn, step: str) -> InvokeAction:
     assert state.inputs is not None, "inputs are set when the step begins"
     fallback = node.step.fallback if state.fell_back else None
     acting = node.step if fallback is None else fallback
-    before = Unsettled() if state.fell_back else turn.state.unsettled.get(step, Unsettled())
+    before = SETTLED if state.fell_back else turn.state.unsettled.get(step, SETTLED)
     return InvokeAction(
         step=step,
         attempt=state.attempt,
@@ -148,7 +149,7 @@ def go_on(turn: Turn) -> None:
 def _begin_agent(turn: Turn, step: str) -> None:
     state = turn.state.steps[step]
     state.inputs = parameters(turn, step)
-    for call in turn.state.unsettled.get(step, Unsettled()).calls:
+    for call in turn.state.unsettled.get(step, SETTLED).calls:
         turn.state.calls[call.call] = call
         state.calls = [*(state.calls or ()), call.call]
     invoke(turn, step)
@@ -217,7 +218,7 @@ def _begin_subworkflow(turn: Turn, step: str) -> None:
             workflow="" if definition is not None else node.step.workflow,
             definition=definition,
             input=parameters(turn, step),
-            forked_from=turn.state.unsettled.get(step, Unsettled()).child,
+            forked_from=turn.state.unsettled.get(step, SETTLED).child,
         ),
     )
 

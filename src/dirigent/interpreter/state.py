@@ -369,7 +369,9 @@ def note_timing(state: State, step: str, *, failed: bool) -> None:
     attempt = state.steps[step]
     if not attempt.started_at:
         return
-    timing = state.timings.setdefault(attempt.node, Timing())
+    timing = state.timings.get(attempt.node)
+    if timing is None:
+        timing = state.timings[attempt.node] = Timing()
     timing.runs += 1
     timing.failures += failed
     timing.duration_ms += state.now - attempt.started_at
