@@ -1,21 +1,14 @@
-"""`dirigent verify`, `doctor` and help."""
+"""`dirigent verify` and `doctor`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import apsw
-import pytest
 
-from dirigent.cli.main import COMMANDS
 from tests.acceptance.terminal import TENANT, dirigent, write_books
 
 HELLO = Path(__file__).parents[2] / "examples" / "workflows" / "hello.yaml"
-QUEUE = ("list", "dead", "show", "add", "replay", "purge", "runs")
-BELOW = (
-    *(("goal", "run"), ("approvals",), ("approvals", "show"), ("queue",)),
-    *(("queue", name) for name in QUEUE),
-)
 
 
 def test_verify(tmp_path: Path) -> None:
@@ -71,21 +64,3 @@ def test_doctor_on_something(tmp_path: Path) -> None:
     assert found["settings"]["learning.minSamplesForLearning"]["source"] == "default"
     assert found["versions"]["python"]
     assert found["problems"] == []
-
-
-@pytest.mark.parametrize("command", [*((entry[1],) for entry in COMMANDS), *BELOW], ids=" ".join)
-def test_help_has_an_example(command: tuple[str, ...]) -> None:
-    """Every command explains itself, with the options that all have and an example."""
-    said = dirigent(*command, "--help")
-    assert said.code == 0
-    assert "--data" in said.out
-    assert "--output" in said.out
-    assert f"  dirigent {' '.join(command)}" in said.out
-
-
-def test_help_lists_the_commands() -> None:
-    """Without a command the list of commands is shown."""
-    said = dirigent()
-    assert said.code == 0
-    assert all(f" {entry[1]} " in said.out for entry in COMMANDS)
-    assert dirigent("--version").out.strip() == "0.1.0"
