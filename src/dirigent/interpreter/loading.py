@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dirigent.domain.canonical import plain
 from dirigent.domain.workflow import Definition, FlowType, said
 from dirigent.interpreter.building import build_body, read_flow_type
 from dirigent.interpreter.checking import check_parts
@@ -121,7 +122,7 @@ def definition_to_dict(definition: Definition) -> dict[str, Any]:
         "name": definition.name,
         "type": definition.type.value,
         "description": definition.description,
-        "triggers": [said(trigger) for trigger in definition.triggers],
+        "triggers": plain([said(trigger) for trigger in definition.triggers]),
         "input": definition.input,
         "steps": [write_step(step) for step in definition.steps],
         "connections": [write_connection(connection) for connection in definition.connections],
