@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from benchmarks.figures import Figure, lines
+from benchmarks.figures import Figure, lines, missed
 from benchmarks.profiling import WORKLOADS, profile
 from benchmarks.setting import LOOPS, Setting
 from benchmarks.subjects import LONG, SUBJECTS, measure_apart
@@ -28,10 +28,13 @@ def main() -> None:
         if options.command == "profile":
             profile(options.workload, Path(name), options.loop)
         else:
-            asyncio.run(_measure(options, name))
+            found = asyncio.run(_measure(options, name))
+            short = missed(figure for figures in found.values() for figure in figures)
+            if options.strict and short:
+                sys.exit(f"\nTargets that were missed: {', '.join(short)}.")
 
 
-async def _measure(options: argparse.Namespace, folder: str) -> None:
+async def _measure(options: argparse.Namespace, folder: str) -> dict[str, list[Figure]]:
     setting = Setting(folder=folder, full=options.full, rounds=options.rounds, loop=options.loop)
     shown = sys.stderr if options.json else sys.stdout
     print(_machine(options.loop), file=shown)
@@ -41,6 +44,7 @@ async def _measure(options: argparse.Namespace, folder: str) -> None:
         print(f"\n{name}: {SUBJECTS[name]}", *lines(found[name]), sep="\n", file=shown, flush=True)
     if options.json:
         print(msgspec.json.format(msgspec.json.encode(found)).decode())
+    return found
 
 
 def _machine(loop: str) -> str:
@@ -60,6 +64,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=SUBJECTS, metavar="NAME", help=", ".join(SUBJECTS))
     parser.add_argument("--full", action="store_true", help="also what takes long")
     parser.add_argument("--json", action="store_true", help="figures as JSON on standard output")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 where a target is missed")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds to take medians of")
     return parser.parse_args()
 

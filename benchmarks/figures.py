@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -37,6 +37,11 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.limit is None:
             return None
         return self.limit / self.value if self.at_most else self.value / self.limit
+
+
+def missed(figures: Iterable[Figure]) -> list[str]:
+    """The names of those that do not reach their target."""
+    return [figure.name.strip() for figure in figures if figure.verdict == "short"]
 
 
 def median(values: Sequence[float]) -> float:

@@ -68,6 +68,12 @@ class Worker:
         await asyncio.Event().wait()
         return "never"
 
+    @action(risk=Risk.R0, effect=Effect.PURE, timeout_s=0.03)
+    async def brief(self) -> str:
+        """Never come back, and be given little time."""
+        await asyncio.Event().wait()
+        return "never"
+
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
@@ -144,13 +150,17 @@ async def test_a_budget_is_never_exceeded(tmp_path: Path) -> None:
     assert skipped.reason.startswith("budget")
 
 
-async def test_a_step_ends_at_its_time_limit(tmp_path: Path) -> None:
-    """An action that does not come back fails with its code, and the run ends."""
+@pytest.mark.parametrize(
+    ("act", "timeout_ms", "code"),
+    [("slow", 30, "step_timeout"), ("brief", 0, "agent_timeout"), ("brief", 60_000, "agent_timeout")],
+)
+async def test_a_step_ends_at_its_time_limit(tmp_path: Path, act: str, timeout_ms: int, code: str) -> None:
+    """An action that does not come back fails with the code of whose limit passed, and the run ends."""
     async with Dirigent(tmp_path, agents=[Worker]) as dirigent:
-        reading = await dirigent.run(_chain(_step("act", "slow", timeout_ms=30)))
+        reading = await dirigent.run(_chain(_step("act", act, timeout_ms=timeout_ms)))
     assert reading.status == "failed"
     assert reading.error is not None
-    assert reading.error.code == "agent_timeout"
+    assert reading.error.code == code
 
 
 async def test_cancel_stops_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:

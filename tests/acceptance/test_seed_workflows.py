@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ async def test_the_printed_workflow_without_its_brand(tmp_path: Path) -> None:
     error = reading.steps["validate_input"].error
     assert reading.status == "failed"
     assert error is not None
-    assert "brand_id" in error.message
+    assert error.message == "missing: ['brand_id']"
     assert "generate_content" not in reading.steps or reading.steps["generate_content"].status == "skipped"
 
 
@@ -159,6 +160,62 @@ async def test_the_printed_retries(tmp_path: Path) -> None:
     fired = [event.at for event in events if isinstance(event, TimerFired)]
     first, second = (until - since for since, until in zip(failed, fired, strict=True))
     assert 1.6 < second / first < 2.5
+
+
+async def test_the_printed_time_limit(tmp_path: Path) -> None:
+    """Content that does not come in time, five minutes or any other limit, fails the step by its own code."""
+    text = PRINTED.read_text(encoding="utf-8")
+    assert text.count('timeout: "5m"') == text.count("max_attempts: 3") == 1
+    hasty = text.replace('"5m"', '"20ms"').replace("max_attempts: 3", "max_attempts: 1")
+    async with _dirigent(tmp_path, Content(meet=2)) as dirigent:
+        reading = await dirigent.run(Workflow.parse(hasty), INPUT)
+    error = reading.steps["generate_content"].error
+    assert reading.status == "failed"
+    assert error is not None
+    assert error.code == "step_timeout"
+
+
+async def test_the_printed_schedule(tmp_path: Path) -> None:
+    """At nine on workdays and not on Saturday; a run of it has no input, and says what is missing."""
+    friday = datetime(2026, 11, 20, 8, 59, tzinfo=UTC)
+    clock = FrozenClock(round(friday.timestamp() * 1000))
+    async with _dirigent(tmp_path, clock=clock) as dirigent:
+        dirigent.arm(PRINTED)
+        for _ in range(2 * 24 * 60):
+            clock.move(60_000)
+            await dirigent.triggers.schedules.rest()
+        rows = dirigent.engine.executions()
+        readings = [await dirigent.engine.rest(row.execution_id) for row in rows]
+    times = [datetime.fromtimestamp(reading.started.at / 1000, UTC) for reading in readings]
+    assert [f"{moment:%A}" for moment in times] == ["Friday"]
+    assert readings[0].started.trigger == "schedule"
+    assert readings[0].status == "failed"
+    error = readings[0].steps["validate_input"].error
+    assert error is not None
+    assert error.message == "missing: ['brand_id', 'content_topic']"
+
+
+async def test_the_printed_event(tmp_path: Path) -> None:
+    """One run for the event that is named, none for any other."""
+    async with _dirigent(tmp_path) as dirigent:
+        dirigent.arm(PRINTED)
+        event = {"source": "crm", "data": INPUT}
+        asked = await dirigent.publish({"type": "campaign.content_requested", **event})
+        assert not (await dirigent.publish({"type": "campaign.content_published", **event})).triggered
+        (execution_id,) = asked.triggered
+        reading = await dirigent.engine.rest(execution_id)
+        assert (reading.status, reading.started.trigger) == ("completed", "event")
+        assert len(dirigent.engine.executions()) == 1
+
+
+async def test_the_printed_workflow_is_stored_as_it_is(tmp_path: Path) -> None:
+    """Every byte is kept; four steps and three ways between them."""
+    async with _dirigent(tmp_path) as dirigent:
+        text = PRINTED.read_text(encoding="utf-8")
+        saved = await dirigent.library.save(text, tenant="default", actor="ann")
+        stored = dirigent.library.get("default", "AI-Powered Content Creation")
+        assert saved.version == 1
+        assert (len(stored.definition.steps), len(stored.definition.connections)) == (4, 3)
 
 
 async def test_a_sequence_waits_at_its_approval(tmp_path: Path) -> None:
@@ -198,6 +255,16 @@ async def test_an_event_driven_workflow_runs_by_hand_too(tmp_path: Path) -> None
     async with _dirigent(tmp_path) as dirigent:
         reading = await dirigent.run(_one("feedback reaction", dirigent))
     assert (reading.status, reading.output) == ("completed", "taste")
+
+
+async def test_one_run_for_each_event(tmp_path: Path) -> None:
+    """Two events are two runs; the same one again is none."""
+    async with _dirigent(tmp_path) as dirigent:
+        dirigent.arm(_one("feedback reaction", dirigent))
+        for name in ("e1", "e2", "e1"):
+            await dirigent.publish({"type": "feedback.received", "source": "shop", "id": name})
+        readings = [await dirigent.engine.rest(row.execution_id) for row in dirigent.engine.executions()]
+    assert [reading.status for reading in readings] == ["completed", "completed"]
 
 
 @pytest.mark.parametrize(("quality", "told"), [(80.0, "succeeded"), (60.0, "skipped")])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks.figures import Figure, lines, percentile
+from benchmarks.figures import Figure, lines, missed, percentile
 from benchmarks.limit import BareLoop
 from benchmarks.work import SIGNAL, Bench, chain, fan, held_after, items_of, parked, timed, told, wide
 from dirigent import Dirigent
@@ -91,6 +91,7 @@ def test_a_figure_is_judged_by_the_side_its_target_is_on() -> None:
     assert "target" in heading
     assert "≥ 40 ok" in first
     assert "≤ 2 short" in second
+    assert missed([rate, slow]) == ["time"]
 
 
 def test_a_percentile_is_one_of_the_values() -> None:

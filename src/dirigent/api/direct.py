@@ -19,6 +19,7 @@ STATUS_OF_CODES = {
     **dict.fromkeys(REFUSALS, 403),
     "action_failed": 422,
     "agent_timeout": 504,
+    "step_timeout": 504,
     "circuit_open": 503,
     "agent_error": 502,
     "bad_output": 502,

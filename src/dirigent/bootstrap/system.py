@@ -71,12 +71,12 @@ Flow = Orchestrator | Workflow | Definition | str | Path
 class Dirigent:
     """The whole system over one data folder; an async context manager.
 
-    `agents` are your own agent classes, beside those that come with Dirigent. `model` stands for the
-    language model; without one everything works by rules. `web` stands for the way to other systems. The
-    triggers of `workflows` (loaded ones, or files) are at work from the beginning, as are those of the folder
-    in the settings. On entering, every execution that had not ended is taken up again. `flows` are what jobs
-    may run beside `goal`, `workflow` and `delivery`: workflows, or orchestrators of your own. `upcasters`
-    read events of older schemas. Raises `DataFolderBusy` where another process holds the folder.
+    `agents` are your own agents, beside those that come with Dirigent or in the place of some. `model` stands
+    for the language model; without one everything works by rules. `web` stands for the way to other systems.
+    The triggers of `workflows` (loaded ones, or files) are at work from the beginning, as are those of the
+    folder in the settings. On entering, every execution that had not ended is taken up again. `flows` are
+    what jobs may run beside `goal`, `workflow` and `delivery`: workflows, or orchestrators of your own.
+    `upcasters` read events of older schemas. Raises `DataFolderBusy` where another process holds the folder.
 
     >>> async with Dirigent() as dirigent:
     ...     report = await dirigent.process_goal("Reactivate 50 dormant enterprise leads")
@@ -103,7 +103,8 @@ class Dirigent:
             self.settings = self.settings.model_copy(update={"data_folder": Path(data_folder)})
         self.clock = clock or SystemClock()
         self.model = model or DeterministicModel()
-        self.registry = Registry([*control_agents(), *catalogue(), *agents])
+        self.registry = Registry([*control_agents(), *catalogue()])
+        self.registry.register_own(agents)
         self.resumed: list[str] = []
         self._web = web
         self._flows = dict(flows or {})

@@ -16,7 +16,7 @@ from dirigent.domain.policy import Decision, Subject
 from dirigent.execution.breaker import Breakers
 from dirigent.execution.budget import Budgets
 from dirigent.execution.context import CallContext
-from dirigent.execution.failures import failure_of, is_transient
+from dirigent.execution.failures import AGENT_TIMEOUT, STEP_TIMEOUT, failure_of, is_transient
 from dirigent.execution.gates import Gates, Judgement
 from dirigent.execution.limits import Capacity
 from dirigent.execution.recording import Recorder, can_be_read_back
@@ -200,7 +200,7 @@ class Dispatcher:
                 entered = self._watched(request, action.spec.heartbeat_s, entered)
             output, waiting = begin(entered)
             if waiting is not None:
-                output = await within(_timeout_s(request, action), waiting)
+                output = await within(*_time_limit(request, action), waiting)
             outcome.output = output
         except asyncio.CancelledError:
             self._breakers.broken_off(tenant, agent)
@@ -427,9 +427,10 @@ def _result(ended: CallEnded) -> Any:
     return ended.output
 
 
-def _timeout_s(request: Request, action: Action) -> float:
-    own = action.spec.timeout_s
-    if not request.timeout_ms:
-        return DEFAULT_TIMEOUT_MS / 1000 if own is None else own
+def _time_limit(request: Request, action: Action) -> tuple[float, str]:
+    """The shorter of what the action may take and what its step gives it, in seconds, and whose that is."""
+    own = DEFAULT_TIMEOUT_MS / 1000 if action.spec.timeout_s is None else action.spec.timeout_s
     step = request.timeout_ms / 1000
-    return step if own is None else min(own, step)
+    if request.timeout_ms and (action.spec.timeout_s is None or step <= own):
+        return step, STEP_TIMEOUT
+    return own, AGENT_TIMEOUT

@@ -6,15 +6,20 @@ from pydantic import ValidationError
 
 from dirigent.domain.errors import DirigentError, HeartbeatMissed, Refused, TransientError
 from dirigent.domain.event import Failure
+from dirigent.execution.stepping import TimeLimitPassed
 from dirigent.execution.transience import is_transient_error
 
-TRANSIENT_CODES = frozenset({"transient", "agent_timeout", "circuit_open", "heartbeat_missed"})
+STEP_TIMEOUT = "step_timeout"
+AGENT_TIMEOUT = "agent_timeout"
+TRANSIENT_CODES = frozenset({"transient", STEP_TIMEOUT, AGENT_TIMEOUT, "circuit_open", "heartbeat_missed"})
 
 
 def failure_of(error: Exception) -> Failure:
     """The recorded form of an exception. Connections, time-outs and `TransientError` may be retried."""
+    if isinstance(error, TimeLimitPassed):
+        return Failure(code=error.code, message=str(error), retryable=True)
     if isinstance(error, TimeoutError):
-        return Failure(code="agent_timeout", message=str(error) or "The time limit passed.", retryable=True)
+        return Failure(code=AGENT_TIMEOUT, message=str(error) or "The time limit passed.", retryable=True)
     if isinstance(error, HeartbeatMissed):
         return Failure(code=error.code, message=str(error), retryable=True)
     if isinstance(error, TransientError | ConnectionError):

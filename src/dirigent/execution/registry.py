@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from dirigent.domain.agent import ActionSpec, AgentSpec, Effect
 from dirigent.domain.canonical import storable
-from dirigent.domain.errors import InvalidInput, NotFound
+from dirigent.domain.errors import Conflict, InvalidInput, NotFound
 from dirigent.execution.blocking import BlockingCalls
 from dirigent.execution.flows import Flows
 from dirigent.execution.tools import Tool, matching_tools
@@ -148,12 +148,18 @@ class Registry:
         for item in agents:
             self.register(item)
 
-    def register(self, item: type[Any] | object) -> AgentSpec:
-        """Take in an agent: a class decorated with `@agent`, or an instance of one."""
+    def register(self, item: type[Any] | object, *, replace: bool = False) -> AgentSpec:
+        """Take in an agent: a class decorated with `@agent`, or an instance of one.
+
+        Raises `Conflict` where there is one of its key, unless it is to `replace` that.
+        """
+        spec = _spec_of(item)
         instance = item() if isinstance(item, type) else item
-        spec: AgentSpec | None = getattr(type(instance), AGENT_ATTRIBUTE, None)
-        if spec is None:
-            raise InvalidInput(f"{type(instance).__name__} is not an agent.", fix="Decorate it with @agent.")
+        if spec.key in self._agents:
+            if not replace:
+                fix = "Give it another key, or register it with replace=True."
+                raise Conflict(f"There is an agent {spec.key!r} already.", fix=fix)
+            self._forget(spec.key)
         for name in (spec.key, *spec.aliases):
             if self._names.setdefault(_folded(name), spec.key) != spec.key:
                 raise InvalidInput(f"The name {name!r} is taken by {self._names[_folded(name)]!r}.")
@@ -161,6 +167,22 @@ class Registry:
         for action in spec.actions.values():
             self._actions[spec.key, action.name] = Action(spec, action, instance, self._blocking)
         return spec
+
+    def register_agent(self, name: str, agent: type[Any] | object, *, replace: bool = False) -> AgentSpec:
+        """As `register`, under a name that has to be one of the agent's own: its key or an alias."""
+        spec = _spec_of(agent)
+        if _folded(name) not in {_folded(own) for own in (spec.key, *spec.aliases)}:
+            fix = f"Register it as {spec.key!r}, or declare it with @agent({name!r}, ...)."
+            raise InvalidInput(f"{spec.key!r} is not called {name!r}.", fix=fix, field="name")
+        return self.register(agent, replace=replace)
+
+    def register_own(self, agents: Iterable[type[Any] | object]) -> None:
+        """Take in a caller's agents; each may take the place of one that was there before all of them."""
+        before = set(self._agents)
+        for item in agents:
+            key = _spec_of(item).key
+            self.register(item, replace=key in before)
+            before.discard(key)
 
     def close(self) -> None:
         """Let go of the threads and processes that blocking actions ran in."""
@@ -238,8 +260,22 @@ class Registry:
             misfits=found.misfits,
         )
 
+    def _forget(self, key: str) -> None:
+        spec = self._agents.pop(key)
+        self._names = {name: owner for name, owner in self._names.items() if owner != key}
+        for name in spec.actions:
+            del self._actions[key, name]
+
     def _spelled_names(self) -> dict[str, str]:
         return {name: spec.key for spec in self._agents.values() for name in (spec.key, *spec.aliases)}
+
+
+def _spec_of(item: type[Any] | object) -> AgentSpec:
+    kind = item if isinstance(item, type) else type(item)
+    spec: AgentSpec | None = getattr(kind, AGENT_ATTRIBUTE, None)
+    if spec is None:
+        raise InvalidInput(f"{kind.__name__} is not an agent.", fix="Decorate it with @agent.")
+    return spec
 
 
 def _folded(name: str) -> str:

@@ -62,10 +62,24 @@ def begin_apart(coroutine: Coroutine[Any, Any, None]) -> Suspended[None] | None:
     return Suspended(waits_for, lambda sent: apart.run(send, sent), lambda error: apart.run(throw, error))
 
 
-async def within(seconds: float, suspended: Suspended[T]) -> T:
-    """The value of what waits; raises `TimeoutError` where it does so longer than the limit."""
-    async with asyncio.timeout(seconds):
-        return await suspended
+class TimeLimitPassed(TimeoutError):
+    """Something waited longer than it may; `code` says whose limit that was."""
+
+    def __init__(self, seconds: float, code: str) -> None:
+        super().__init__(f"The time limit of {seconds:g} s passed.")
+        self.code = code
+
+
+async def within(seconds: float, code: str, suspended: Suspended[T]) -> T:
+    """The value of what waits; raises `TimeLimitPassed` where it does so longer than the limit."""
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            return await suspended
+    except TimeoutError as error:
+        if limit.expired():
+            raise TimeLimitPassed(seconds, code) from error
+        raise
 
 
 class Pulse:

@@ -31,7 +31,7 @@ WAKE_MS = 1_000
 EXPIRY_MS = 5_000
 STOP_MS = 10_000
 COOL_DOWN_MS = 30_000
-TRANSIENT = frozenset({"transient", "agent_timeout"})
+TRANSIENT = frozenset({"transient", "step_timeout", "agent_timeout"})
 
 
 class Quiet(msgspec.Struct, frozen=True, kw_only=True):
