@@ -20,7 +20,6 @@ USAGE = [
     (("ls", "--bogus"), "Unknown option: --bogus"),
     (("ls", "-o", "xml"), 'Choose from: "table", "json"'),
     (("show",), "EXECUTION_ID requires an argument"),
-    (("resolve", "x", "y"), "--happened"),
     (("goal", "run", "x", "--autonomy", "L9"), "Choose from"),
     (("goal", "run", "x", "--budget", "much"), "--budget"),
     (("serve", "--port", "web"), "--port"),

@@ -146,6 +146,33 @@ def test_beside_a_server(books: Path, tmp_path: Path) -> None:
     assert describe(data) is None
 
 
+def test_operating_beside_a_server(tmp_path: Path) -> None:
+    """What an operator asks of a run is asked of the server; its refusals are told as they would be here."""
+    file, data = tmp_path / "waits.yaml", tmp_path / "data"
+    file.write_text(
+        "workflow: {name: waits, steps: [{id: paid, type: wait_for_event, event: order.paid},"
+        " {id: thank, type: emit, event: thanks.said}]}"
+    )
+    run = dirigent("run", file, "-o", "json", data=data).data["execution_id"]
+    with _served(data):
+        assert dirigent("pause", run, "-o", "json", data=data).data["status"] == "paused"
+        assert "dirigent resume" in dirigent("show", run, data=data).out
+        assert dirigent("resume", run, data=data).code == 0
+        told = dirigent("signal", run, "order.paid", "-i", "sum=49", data=data)
+        assert told.code == 0, told.err
+        deadline = time.monotonic() + WAIT_SECONDS_MAX
+        while dirigent("show", run, "-o", "json", data=data).data["status"] != "completed":
+            assert time.monotonic() < deadline
+        fork = dirigent("fork", run, "--at", "thank", "--edit", "paid=7", "-o", "json", data=data)
+        assert (fork.code, fork.data["forked_from"]) == (0, run), fork.err
+        wrong = dirigent("fork", run, "--at", "nine", data=data)
+        assert wrong.code == 2
+        assert "nine" in wrong.err
+        assert "Fork it" in dirigent("retry", run, data=data).err
+        unclear = dirigent("resolve", run, "thank", "--happened", data=data)
+        assert "does not wait for its outcome" in unclear.err
+
+
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     """A second server on the same port is told so, with the option to change."""
     with _served(tmp_path / "one") as holder:

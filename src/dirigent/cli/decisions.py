@@ -24,10 +24,6 @@ class Decider(Protocol):
         """Approve or reject; raises where that is not possible."""
         ...
 
-    async def cancel(self, execution_id: str, reason: str) -> None:
-        """Stop an execution."""
-        ...
-
 
 @dataclass(frozen=True, kw_only=True)
 class Here:
@@ -40,10 +36,6 @@ class Here:
         engine, actor = self.dirigent.engine, self.dirigent.settings.actor
         await (engine.approve if decision == "approve" else engine.reject)(approval_id, actor, comment)
 
-    async def cancel(self, execution_id: str, reason: str) -> None:
-        """Stop an execution."""
-        await self.dirigent.engine.cancel(execution_id, self.dirigent.settings.actor, reason)
-
 
 @dataclass(frozen=True, kw_only=True)
 class There:
@@ -55,10 +47,6 @@ class There:
     async def decide(self, approval_id: str, decision: str, comment: str) -> None:
         """Approve or reject."""
         self.server.decide(approval_id, decision, self.settings.actor, comment)
-
-    async def cancel(self, execution_id: str, reason: str) -> None:
-        """Stop an execution."""
-        self.server.cancel(execution_id, self.settings.actor, reason)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from dirigent.domain.canonical import plain
 from dirigent.interpreter.reading import Reading, StepReading
 from dirigent.ports import ExecutionRow
 
+WITHOUT_RESULT = ("failed", "blocked", "rejected", "cancelled")
 ITEMS_SHOWN = 10
 WIDE = 110
 OUTPUT_CHARACTERS_MAX = 4000
@@ -50,6 +51,7 @@ def execution_as_dict(reading: Reading) -> dict[str, Any]:
         "tenant": started.passport.tenant,
         "autonomy": started.passport.autonomy,
         "status": reading.status,
+        "forked_from": started.forked_from or None,
         "input": started.input,
         "steps": [plain(step) for step in reading.steps.values()],
         "output": reading.output,
@@ -85,6 +87,8 @@ def _standing(reading: Reading) -> Iterator[tuple[str, Any]]:
     started = reading.started
     yield "execution", reading.execution_id
     yield "workflow", f"{started.workflow}, version {started.definition[:12]}"
+    if started.forked_from:
+        yield "forked from", f"{started.forked_from}, after its event {started.forked_at}"
     yield "status", reading.status
     if reading.error:
         yield "why", f"{reading.error.message} ({reading.error.code})"
@@ -147,7 +151,12 @@ def _next_commands(books: Books, reading: Reading) -> Iterator[tuple[str, str]]:
         yield f"dirigent reject {waiting[0].approval_id}", "say no"
     for name, step in reading.steps.items():
         if step.status == "outcome_unknown":
+            yield f"dirigent outcomes --execution {own}", "what was sent, when, under which key"
             yield f"dirigent resolve {own} '{name}' --happened", "or --not-happened"
+    if reading.status == "paused":
+        yield f"dirigent resume {own}", "go on"
+    if reading.status in WITHOUT_RESULT and not reading.started.parent:
+        yield f"dirigent retry {own}", "do what is left undone, in a new run"
     for child in books.engine.children(own):
         yield f"dirigent show {child.execution_id}", f"what {child.workflow} did"
     yield f"dirigent logs {own}", "every event of its journal"

@@ -36,9 +36,9 @@ class Server:
         body = {"decision": decision, "actor": actor, "comment": comment}
         return self._post(f"/api/v1/approvals/{approval_id}/decide", body)
 
-    def cancel(self, execution_id: str, actor: str, reason: str) -> dict[str, Any]:
-        """Stop an execution."""
-        return self._post(f"/api/v1/executions/{execution_id}/cancel", {"actor": actor, "reason": reason})
+    def steer(self, execution_id: str, act: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Cancel, pause, resume, signal, resolve, fork or retry an execution."""
+        return self._post(f"/api/v1/executions/{quote(execution_id)}/{act}", body)
 
     def publish(self, event: dict[str, Any]) -> dict[str, Any]:
         """Hand in an event."""

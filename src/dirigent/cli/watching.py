@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 
 from dirigent.bootstrap import Dirigent
 from dirigent.bootstrap.beside import Books
+from dirigent.cli.failures import DONE, FAILED
 from dirigent.cli.live import Lines, shown_live
 from dirigent.cli.progress import RunProgress
 from dirigent.cli.screen import Screen
+from dirigent.cli.telling import tell
 from dirigent.domain.errors import Conflict
 from dirigent.domain.event import Event
 from dirigent.engine import Engine
@@ -20,6 +22,7 @@ AT_ONCE_SECONDS = 0.2
 POLL_SECONDS = 0.25
 UNDER_WAY = ("pending", "running", "awaiting_approval", "cancelling", "compensating")
 QUIET_SECONDS = 1.5
+GOOD = ("completed", "partially_completed", "awaiting_approval", "running")
 
 Hear = Callable[[str, Event], None]
 
@@ -38,6 +41,14 @@ async def watch(
             return await dirigent.engine.rest(progress.root)
     finally:
         stop()
+
+
+async def watch_and_tell(dirigent: Dirigent, screen: Screen, progress: RunProgress, *, resumed: bool) -> int:
+    """Show a run of this process until it rests, then how it stands; returns the exit code."""
+    screen.say(f"execution {progress.root}")
+    await watch(dirigent, screen, progress, resumed=resumed)
+    books = Books(engine=dirigent.engine, records=dirigent.records)
+    return DONE if tell(screen, books, progress.root) in GOOD else FAILED
 
 
 async def watch_from_outside(

@@ -21,11 +21,16 @@ def read_input(given: Sequence[str]) -> dict[str, Any]:
     return gathered
 
 
+def read_value(text: str) -> Any:
+    """One value: JSON where it is JSON, else the text itself, or `@file.json`. Raises as `read_input`."""
+    return _from_file(text[1:]) if text.startswith("@") else _value(text)
+
+
 def _pair(item: str) -> dict[str, Any]:
     key, equals, value = item.partition("=")
     if not equals or not key:
         raise InvalidInput(f"The input {item!r} is no key=value.", fix=FORMS, field="input")
-    return {key: _from_file(value[1:]) if value.startswith("@") else _value(value)}
+    return {key: read_value(value)}
 
 
 def _from_file(name: str) -> dict[str, Any]:

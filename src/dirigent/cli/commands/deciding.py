@@ -1,4 +1,4 @@
-"""`dirigent approve`, `reject`, `cancel` and `resolve`."""
+"""`dirigent approve`, `reject` and `cancel`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from dirigent.cli.failures import DONE, FAILED
+from dirigent.cli.failures import DONE
 from dirigent.cli.options import DEFAULT, Common
 from dirigent.cli.screen import Screen
 
 if TYPE_CHECKING:
+    from dirigent.engine import Engine
     from dirigent.ports import ApprovalRow
     from dirigent.settings import Settings
 
@@ -76,34 +77,15 @@ def cancel_command(
         As `dirigent ls` gives it.
     """
     from dirigent.cli.interruption import interruptible
+    from dirigent.cli.steering import Wish, carry_out
 
-    work = _cancel(common.settings(), common.screen(), execution_id, reason)
-    return interruptible(work, common.screen(), HINT)
+    async def here(engine: Engine, actor: str) -> str:
+        await engine.cancel(execution_id, actor, reason)
+        return execution_id
 
-
-def resolve_command(
-    execution_id: str,
-    step: str,
-    /,
-    *,
-    happened: Annotated[
-        bool, Parameter(negative="--not-happened", help="Whether the effect took place outside.")
-    ],
-    common: Common = DEFAULT,
-) -> int:
-    """Resolve.
-
-    Parameters
-    ----------
-    execution_id
-        The execution whose step has the status outcome_unknown.
-    step
-        That step.
-    """
-    from dirigent.cli.interruption import interruptible
-
-    work = _resolve(common.settings(), common.screen(), execution_id, step, happened=happened)
-    return interruptible(work, common.screen(), HINT)
+    screen = common.screen()
+    wish = Wish(act="cancel", here=here, body={"reason": reason})
+    return interruptible(carry_out(common.settings(), screen, execution_id, wish), screen, HINT)
 
 
 def _decide(
@@ -156,41 +138,3 @@ async def _decide_rows(
         for root in roots_of(rows):
             await dirigent.engine.rest(root)
         return tell_decided(screen, Books(engine=dirigent.engine, records=dirigent.records), decided)
-
-
-async def _cancel(settings: Settings, screen: Screen, execution_id: str, reason: str) -> int:
-    from dirigent.bootstrap import Dirigent
-    from dirigent.bootstrap.beside import need_journal, reading
-    from dirigent.cli.decisions import Here, There
-    from dirigent.cli.remote import serving
-
-    need_journal(settings.data_folder)
-    server = serving(settings)
-    if server is not None:
-        await There(server=server, settings=settings).cancel(execution_id, reason)
-        with reading(settings) as books:
-            return _tell_status(screen, execution_id, books.engine.row(execution_id).status)
-    async with Dirigent(settings=settings) as dirigent:
-        await Here(dirigent=dirigent).cancel(execution_id, reason)
-        await dirigent.engine.rest(execution_id)
-        return _tell_status(screen, execution_id, dirigent.engine.row(execution_id).status)
-
-
-async def _resolve(
-    settings: Settings, screen: Screen, execution_id: str, step: str, *, happened: bool
-) -> int:
-    from dirigent.bootstrap import Dirigent
-    from dirigent.bootstrap.beside import need_journal
-
-    need_journal(settings.data_folder)
-    async with Dirigent(settings=settings) as dirigent:
-        await dirigent.engine.resolve(execution_id, step, happened=happened, actor=settings.actor)
-        await dirigent.engine.rest(execution_id.partition("/")[0])
-        return _tell_status(screen, execution_id, dirigent.engine.row(execution_id).status)
-
-
-def _tell_status(screen: Screen, execution_id: str, status: str) -> int:
-    if screen.json:
-        screen.document({"execution_id": execution_id, "status": status})
-    screen.say(f"{execution_id} is {status}.")
-    return DONE if status != "failed" else FAILED

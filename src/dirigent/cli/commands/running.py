@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     Beginning = Callable[[], Awaitable[tuple[str, Definition]]]
 
-GOOD = ("completed", "partially_completed", "awaiting_approval", "running")
 HINT = "Nothing is lost: `dirigent resume` goes on where it stopped."
 
 
@@ -86,12 +85,12 @@ def resume_command(
     *,
     common: Common = DEFAULT,
 ) -> int:
-    """Take up what was interrupted.
+    """Take up what was interrupted or paused.
 
     Parameters
     ----------
     execution_id
-        Only this one is shown; else every one that had not ended.
+        Only this one is shown, and it goes on where it was paused; else every one that had not ended.
     """
     from dirigent.cli.interruption import interruptible
 
@@ -102,6 +101,7 @@ async def run_and_watch(settings: Settings, screen: Screen, begin: Callable[[Dir
     """Start something and show it until it rests; what `begin` finds wrong comes before a folder is made."""
     from dirigent.bootstrap import Dirigent
     from dirigent.cli.progress import RunProgress
+    from dirigent.cli.watching import watch_and_tell
 
     progress = RunProgress()
     closed = Dirigent(settings=settings, progress=progress.tell)
@@ -109,26 +109,35 @@ async def run_and_watch(settings: Settings, screen: Screen, begin: Callable[[Dir
     async with closed as dirigent:
         execution_id, definition = await start()
         progress.follow(execution_id, [step.id for step in definition.steps])
-        return await _watch_and_tell(dirigent, screen, progress, resumed=False)
+        return await watch_and_tell(dirigent, screen, progress, resumed=False)
 
 
 async def _resume(settings: Settings, screen: Screen, execution_id: str | None) -> int:
     from dirigent.bootstrap import Dirigent
     from dirigent.bootstrap.beside import need_journal
     from dirigent.cli.progress import RunProgress
+    from dirigent.cli.remote import serving
+    from dirigent.cli.steering import tell_status
+    from dirigent.cli.watching import watch_and_tell
 
     need_journal(settings.data_folder)
+    if execution_id is not None and (server := serving(settings)) is not None:
+        answer = server.steer(execution_id, "resume", {"actor": settings.actor})
+        return tell_status(screen, execution_id, answer["status"])
     progress = RunProgress()
     async with Dirigent(settings=settings, progress=progress.tell) as dirigent:
         if execution_id is not None:
-            progress.follow(dirigent.engine.row(execution_id).execution_id)
-            return await _watch_and_tell(dirigent, screen, progress, resumed=True)
+            row = dirigent.engine.row(execution_id)
+            if row.status == "paused":
+                await dirigent.engine.resume(execution_id, settings.actor)
+            progress.follow(row.execution_id)
+            return await watch_and_tell(dirigent, screen, progress, resumed=True)
         return await _resume_all(dirigent, screen, progress)
 
 
 async def _resume_all(dirigent: Dirigent, screen: Screen, progress: RunProgress) -> int:
     from dirigent.cli.execution_report import list_executions
-    from dirigent.cli.watching import rests_at_once, watch
+    from dirigent.cli.watching import GOOD, rests_at_once, watch
 
     resumed = [execution_id for execution_id in dirigent.resumed if "/" not in execution_id]
     roots = [root for root in resumed if not await rests_at_once(dirigent.engine, root)]
@@ -144,14 +153,3 @@ async def _resume_all(dirigent: Dirigent, screen: Screen, progress: RunProgress)
         waiting = f" {len(resumed)} wait for a person: dirigent approvals" if resumed else ""
         screen.say(f"Nothing was interrupted.{waiting}")
     return DONE if all(row.status in GOOD for row in rows) else FAILED
-
-
-async def _watch_and_tell(dirigent: Dirigent, screen: Screen, progress: RunProgress, *, resumed: bool) -> int:
-    from dirigent.bootstrap.beside import Books
-    from dirigent.cli.telling import tell
-    from dirigent.cli.watching import watch
-
-    screen.say(f"execution {progress.root}")
-    await watch(dirigent, screen, progress, resumed=resumed)
-    books = Books(engine=dirigent.engine, records=dirigent.records)
-    return DONE if tell(screen, books, progress.root) in GOOD else FAILED
