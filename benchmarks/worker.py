@@ -107,10 +107,11 @@ def listener(number: int) -> str:
 
 async def serve(folder: Path, later_ms: int) -> None:
     """Open the folder, say so, and do what is asked until nobody asks any more."""
-    bench = Bench()
+    bench, began = Bench(), time.monotonic()
     async with Dirigent(folder, agents=[bench], clock=LaterClock(later_ms)) as dirigent:
         worker = Worker(dirigent, bench)
-        _answer(unfinished=len(dirigent.projections.unfinished()))
+        opening = time.monotonic() - began
+        _answer(seconds=opening, unfinished=len(dirigent.projections.unfinished()))
         requests = await _requests()
         while line := await requests.readline():
             given: dict[str, Any] = json.loads(line)

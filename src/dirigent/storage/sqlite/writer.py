@@ -86,6 +86,7 @@ class Writer:
         self._open: Batch | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._under_way = 0
+        self._good = BATCH_EVENTS_GOOD
         self._queue: SimpleQueue[Batch | None] = SimpleQueue()
         self._wal_pages = 0
         self._checkpoint_at = self.checkpoint_pages
@@ -110,7 +111,7 @@ class Writer:
             batch.payloads |= payloads
         if occurrences:
             batch.occurrences += occurrences
-        if len(batch.events) >= (BATCH_EVENTS_MAX if self._under_way else BATCH_EVENTS_GOOD):
+        if len(batch.events) >= (BATCH_EVENTS_MAX if self._under_way else self._good):
             self._send()
         return batch.future
 
@@ -148,6 +149,7 @@ class Writer:
     def _send(self) -> None:
         if self._open is not None:
             self._under_way += 1
+            self._good = max(BATCH_EVENTS_GOOD, len(self._open.events) // 2)
             self._queue.put(self._open)
             self._open = None
 
@@ -156,7 +158,7 @@ class Writer:
         batch.settle(failure)
         if self._open is None:
             return
-        if len(self._open.events) >= BATCH_EVENTS_GOOD:
+        if len(self._open.events) >= self._good:
             self._send()
         else:
             batch.loop.call_soon(self._send_soon, batch.loop)
