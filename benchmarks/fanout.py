@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, median
 from benchmarks.setting import Setting
-from benchmarks.targets import GROWTH
+from benchmarks.targets import FAN_S, GROWTH
 from benchmarks.work import Bench, completed, fan, items_of, wide
 from dirigent import Dirigent
 
@@ -28,8 +28,22 @@ async def measure(setting: Setting) -> list[Figure]:
         huge.append(await _fan(setting.place(f"huge-{number}"), HUGE, 1))
     growth = (median(huge) / HUGE) / (median(large) / LARGE)
     return [
-        Figure(name=f"{LARGE:,} at once and a join", value=median(large), unit="s", note="one `foreach`"),
+        Figure(
+            name=f"{LARGE:,} at once and a join",
+            value=median(large),
+            unit="s",
+            target=FAN_S,
+            at_most=True,
+            note="one `foreach`",
+        ),
         Figure(name=f"{EXECUTIONS} executions of {SMALL:,} at once", value=median(small), unit="s"),
+        Figure(
+            name="  one large over many small",
+            value=median(large) / median(small),
+            unit="",
+            target=GROWTH,
+            at_most=True,
+        ),
         Figure(
             name=f"{LARGE:,} written steps at once",
             value=median(written),

@@ -30,6 +30,9 @@ FLAT = 1.10
 # What a step may cost more among five times as many: memory is farther away, nothing else.
 GROWTH = 1.5
 
+# Ten thousand steps at once in one execution, and their join.
+FAN_S = 1.0
+
 # Ten thousand parked: created, armed again after a crash, and what they take over the idle engine.
 PARK_S = 2.0
 ARM_S = 1.0
