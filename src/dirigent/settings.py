@@ -30,6 +30,7 @@ SHOWN_VARIABLES = (
     "DIRIGENT_POLICIES",
     "DIRIGENT_WORKFLOWS",
     "DIRIGENT_WEBHOOKS",
+    "DIRIGENT_CONNECTORS",
     "DIRIGENT_ALLOW_DELIVERY",
     "DIRIGENT_TENANT",
     "DIRIGENT_TENANT_WEIGHTS",
@@ -99,6 +100,7 @@ class Settings(BaseModel):
     policies: Path | None = None
     workflows: Path | None = None
     webhooks: Path | None = None
+    connectors: Path | None = None
     webhook_secrets: dict[str, tuple[SecretStr, ...]] = {}
     secrets: dict[str, SecretStr] = {}
     http_allow: tuple[str, ...] = ()
@@ -154,6 +156,7 @@ def read_settings(
         "policies": env.get("DIRIGENT_POLICIES"),
         "workflows": env.get("DIRIGENT_WORKFLOWS"),
         "webhooks": env.get("DIRIGENT_WEBHOOKS"),
+        "connectors": env.get("DIRIGENT_CONNECTORS"),
         "webhook_secrets": _webhook_secrets(env),
         "secrets": _secrets(env),
         "http_allow": env.get("DIRIGENT_HTTP_ALLOW", "").replace(",", " ").split() or None,

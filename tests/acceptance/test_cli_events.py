@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.terminal import dirigent
+from tests.acceptance.terminal import Said, dirigent
 
+SHIPPED = Path(__file__).parents[2] / "examples" / "connectors"
 REPORT = "examples/workflows/daily_report.yaml"
 
 
@@ -130,3 +131,24 @@ def test_history_is_replayed_without_effect(data: Path) -> None:
     assert told["domain_events"] == 1
     assert [one["started"] for one in told["foreseen"]] == [True]
     assert dirigent("ls", "-o", "json", data=data).data == before
+
+
+def test_a_connector_is_asked(data: Path) -> None:
+    """What is new is told, what is known is not taken again, and the list says what came last."""
+    assert "There are no connectors" in dirigent("connector", "list", data=data).out
+
+    def asked(*words: str) -> Said:
+        return dirigent("connector", *words, data=data, DIRIGENT_CONNECTORS=str(SHIPPED))
+
+    (before,) = asked("list", "-o", "json").data
+    assert (before["connector"], before["every"], before["last_news_at"]) == ("crm", "1m", None)
+    assert "2 new, 0 known before, 2 not wanted." in asked("poll", "crm").out
+    again = asked("poll", "crm", "--again", "-o", "json").data
+    assert (again["taken"], again["known"]) == (0, 2)
+    (after,) = asked("list", "-o", "json").data
+    assert (after["taken"], after["refused"]) == (2, 0)
+    assert "crm.deal_won" in asked("list").out
+    told = dirigent("event", "list", "--type", "crm.*", "-o", "json", data=data).data
+    assert {one["event"]["subject"] for one in told} == {"deal/D-1001", "deal/D-1003"}
+    unknown = asked("poll", "shop")
+    assert (unknown.code, "fix:" in unknown.err) == (2, True)

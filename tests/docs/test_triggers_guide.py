@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from dirigent.intake.connectors.definition import load_connector
 from dirigent.intake.webhooks.definition import load_webhook
 from dirigent.intake.workflows import Workflow
 from tests.docs.test_documents import ROOT
@@ -29,7 +30,8 @@ SHELL = [code for language, _, code in BLOCKS if language == "sh"]
 def test_every_block_is_of_a_kind_that_is_tested() -> None:
     """No block says something that nobody checks."""
     kinds = {(language, info.partition("=")[0]) for language, info, _ in BLOCKS}
-    assert kinds == {("yaml", "file"), ("yaml", "webhook"), ("sh", ""), ("python", ""), ("text", "")}
+    kinds -= {("sh", ""), ("python", ""), ("text", "")}
+    assert kinds == {("yaml", "file"), ("yaml", "webhook"), ("yaml", "connector")}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -44,6 +46,13 @@ def test_the_web_hook_loads() -> None:
     hook = load_webhook(code)
     body = {"event": "order.paid", "order": {"no": "A-17", "total": "49.00"}}
     assert hook.attributes(body, {})["data"] == {"no": "A-17", "total": 49.0}
+
+
+def test_the_connector_loads() -> None:
+    """It maps what the guide says it maps."""
+    (code,) = (code for _, info, code in BLOCKS if info.startswith("connector="))
+    connector = load_connector(code)
+    assert (connector.name, connector.every_ms, connector.event["type"]) == ("crm", 60_000, "crm.deal_won")
 
 
 def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

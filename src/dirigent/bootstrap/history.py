@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 
 from dirigent.bootstrap.beside import need_journal, reading
-from dirigent.domain.event import TriggerPaused
+from dirigent.domain.event import ConnectorAdvanced, TriggerPaused
 from dirigent.domain.trigger import ScheduleTrigger
+from dirigent.intake.connectors.definition import ConnectorDefinition, load_connectors
+from dirigent.intake.connectors.polling import connector_stream
 from dirigent.intake.events.log import EventLog
 from dirigent.intake.events.sourcing import EventSourcing
 from dirigent.intake.events.upcasting import Upcasters
@@ -49,6 +51,21 @@ def trigger_states(settings: Settings) -> list[TriggerState]:
     with reading(settings) as books, closing(Reader(settings.data_folder / DATABASE)) as reader:
         found = _table(settings, books.library)
         return [_state(armed, reader) for armed in found]
+
+
+def connector_news(settings: Settings) -> list[tuple[ConnectorDefinition, ConnectorAdvanced | None]]:
+    """The connectors there are, each with what is on record of its last poll that brought something."""
+    definitions = load_connectors(settings.connectors)
+    if not (settings.data_folder / DATABASE).is_file():
+        return [(one, None) for one in definitions]
+    with closing(Reader(settings.data_folder / DATABASE)) as reader:
+        return [(one, _news(one, settings, reader)) for one in definitions]
+
+
+def _news(one: ConnectorDefinition, settings: Settings, reader: Reader) -> ConnectorAdvanced | None:
+    events = reader.events(connector_stream(one.tenant or settings.tenant, one.name), 0)
+    last = events[-1] if events else None
+    return last if isinstance(last, ConnectorAdvanced) else None
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What reacts to events and to time, put together: triggers, web hooks, agents that handle events, states."""
+"""What reacts to events and to time, put together: triggers, web hooks, connectors, agents, states."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import structlog
 
 from dirigent.engine import Engine
 from dirigent.execution.registry import Registry
+from dirigent.intake.connectors.definition import load_connectors
+from dirigent.intake.connectors.polling import Connectors
 from dirigent.intake.events.agents import AgentOrchestrator
 from dirigent.intake.events.channels import Channels
 from dirigent.intake.events.consumers import EventConsumer
@@ -25,6 +27,7 @@ from dirigent.intake.triggers.at_work import Triggers
 from dirigent.intake.triggers.matching import foresee
 from dirigent.intake.webhooks.definition import load_webhooks
 from dirigent.intake.webhooks.receiving import Webhooks
+from dirigent.integrations.changes_file import ChangesFile
 from dirigent.ports import Clock, EventIndex, Journal
 from dirigent.settings import Settings
 from dirigent.storage.sqlite.firings import SqliteFirings
@@ -69,6 +72,16 @@ class Reactions:
             house.upcasters,
         )
         self.webhooks = self._webhooks()
+        self.connectors = Connectors(
+            [
+                (one, ChangesFile(one.file, id=one.id, changed=one.changed))
+                for one in load_connectors(house.settings.connectors)
+            ],
+            house.log,
+            house.journal,
+            house.clock,
+            house.settings.tenant,
+        )
         self.channels = Channels()
         self.event_store = EventSourcing(
             house.log,
@@ -101,7 +114,10 @@ class Reactions:
         )
 
     async def start(self) -> None:
-        """Begin to react. The loop over the agents runs where one of them handles events."""
+        """Begin to react. The loop over the agents runs where one of them handles events.
+
+        Connectors begin when they are told to: a command that is over soon does not ask other systems.
+        """
         await self.triggers.start()
         handlers = [action for spec in self._house.registry.specs() for action in spec.actions.values()]
         if any(action.handles for action in handlers):
@@ -109,6 +125,7 @@ class Reactions:
 
     async def close(self) -> None:
         """Stop reacting. What was not dealt with is dealt with at the next start."""
+        await self.connectors.close()
         if self._looping is not None:
             self._looping.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -193,6 +193,7 @@ class Dirigent:
         self.intake = Intake(self.engine, self.registry, built_in, self.clock, self._limits())
         self.reactions = self._reactions(folder)
         self.triggers, self.webhooks = self.reactions.triggers, self.reactions.webhooks
+        self.connectors = self.reactions.connectors
         self.work = Workshop(folder, self.registry, self.clock, allow_delivery=self.settings.allow_delivery)
         self._offer_flows()
         self.resumed = await self.runtime.start()

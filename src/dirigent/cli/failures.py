@@ -31,6 +31,7 @@ FIXES = {
     "job_not_found": "`dirigent queue list` lists the jobs there are.",
     "run_not_found": "`dirigent queue runs` lists the runs there are.",
     "agent_not_found": "`dirigent agents` lists the agents there are.",
+    "connector_not_found": "`dirigent connector list` lists the connectors there are.",
     "trigger_not_found": "`dirigent trigger list` lists the triggers there are.",
 }
 

@@ -209,6 +209,59 @@ COMMANDS: tuple[tuple[Group, str, str, str, tuple[str, ...]], ...] = (
     ),
 )
 
+# Applications of their own, because they have commands below them; their examples stand there.
+APPS = (
+    (
+        DECIDE,
+        "approvals",
+        "inbox",
+        -1,
+        "What waits for a person, oldest first; `approvals show ID` prints the exact text.",
+    ),
+    (
+        WORK,
+        "workflow",
+        "library",
+        3.5,
+        "Workflows stored by name: versions, differences, rollback, pause, export and import.",
+    ),
+    (
+        WORK,
+        "event",
+        "events",
+        3.6,
+        "Events of the business: hand one in, list them, replay history without effect.",
+    ),
+    (
+        WORK,
+        "trigger",
+        "triggers",
+        3.7,
+        "What starts workflows by itself: list, fire, pause and resume triggers, and what they did.",
+    ),
+    (
+        WORK,
+        "connector",
+        "connectors",
+        3.8,
+        "Other systems that are asked what has changed: list them, ask now.",
+    ),
+    (
+        LOOK,
+        "schedule",
+        "schedules",
+        12.5,
+        "When schedules fire next, with time zone and clock changes explained.",
+    ),
+    (
+        KEEP,
+        "queue",
+        "queueing",
+        -1,
+        "The jobs of the queue by topic: `queue list`, `add`, `dead`, `replay`, `purge`, `runs`.",
+    ),
+)
+
 
 def build_app() -> App:
     """The command tree."""
@@ -230,49 +283,10 @@ def build_app() -> App:
             help_epilogue=_epilogue(examples),
         )
     _add_goal(app)
-    # An application of its own, because it has a command below it; its example stands there.
-    app.command(
-        "dirigent.cli.commands.inbox:app",
-        name="approvals",
-        group=DECIDE,
-        sort_key=-1,
-        help="What waits for a person, oldest first; `approvals show ID` prints the exact text.",
-    )
-    app.command(
-        "dirigent.cli.commands.library:app",
-        name="workflow",
-        group=WORK,
-        sort_key=3.5,
-        help="Workflows stored by name: versions, differences, rollback, pause, export and import.",
-    )
-    app.command(
-        "dirigent.cli.commands.events:app",
-        name="event",
-        group=WORK,
-        sort_key=3.6,
-        help="Events of the business: hand one in, list them, replay history without effect.",
-    )
-    app.command(
-        "dirigent.cli.commands.triggers:app",
-        name="trigger",
-        group=WORK,
-        sort_key=3.7,
-        help="What starts workflows by itself: list, fire, pause and resume triggers, and what they did.",
-    )
-    app.command(
-        "dirigent.cli.commands.schedules:app",
-        name="schedule",
-        group=LOOK,
-        sort_key=12.5,
-        help="When schedules fire next, with time zone and clock changes explained.",
-    )
-    app.command(
-        "dirigent.cli.commands.queueing:app",
-        name="queue",
-        group=KEEP,
-        sort_key=-1,
-        help="The jobs of the queue by topic: `queue list`, `add`, `dead`, `replay`, `purge`, `runs`.",
-    )
+    for group, name, where, sort_key, what in APPS:
+        app.command(
+            f"dirigent.cli.commands.{where}:app", name=name, group=group, sort_key=sort_key, help=what
+        )
     return app
 
 

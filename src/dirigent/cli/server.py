@@ -45,6 +45,7 @@ async def _serve(settings: Settings, screen: Screen, listener: socket.socket, jo
         url = _url(settings.host, listener.getsockname()[1])
         dirigent.lock.publish(url)
         _announce(screen, dirigent, url)
+        await dirigent.connectors.start()
         async with _working(dirigent, jobs_at_once):
             await _Server(config).serve(sockets=[listener])
 

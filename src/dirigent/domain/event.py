@@ -15,6 +15,7 @@ from dirigent.domain.effect_event import StepOutcomeUnknown as StepOutcomeUnknow
 from dirigent.domain.event_base import Event as Event  # noqa: PLC0414  # events are taken from here
 from dirigent.domain.event_base import Failure as Failure  # noqa: PLC0414
 from dirigent.domain.policy import Finding
+from dirigent.domain.trigger_event import ConnectorAdvanced as ConnectorAdvanced  # noqa: PLC0414
 from dirigent.domain.trigger_event import ConsumerAdvanced as ConsumerAdvanced  # noqa: PLC0414
 from dirigent.domain.trigger_event import DeadLetterReplayed as DeadLetterReplayed  # noqa: PLC0414
 from dirigent.domain.trigger_event import EventDeadLettered as EventDeadLettered  # noqa: PLC0414
@@ -482,6 +483,7 @@ AnyEvent = (
     | WebhookRefused
     | WebhookKept
     | WebhookMended
+    | ConnectorAdvanced
 )
 
 TERMINAL = (ExecutionCompleted, ExecutionFailed, ExecutionCancelled)

@@ -118,3 +118,18 @@ class WebhookMended(Event, frozen=True, kw_only=True, tag=True):
     call: str
     actor: str
     event_id: str = ""
+
+
+class ConnectorAdvanced(Event, frozen=True, kw_only=True, tag=True):
+    """Another system was asked what has changed, and all up to the mark `through` was dealt with.
+
+    `taken` counts the rows that became events, `refused` those that could not; `reason` is why the first
+    of them could not.
+    """
+
+    tenant: str
+    connector: str
+    through: int
+    taken: int = 0
+    refused: int = 0
+    reason: str = ""

@@ -14,6 +14,9 @@ from dirigent.domain.approval import ANYBODY, APPROVE, Deciders, Vote
 from dirigent.domain.event import Event, ExecutionStarted, SignalReceived
 from dirigent.domain.policy import Autonomy, Decision, Subject
 from dirigent.domain.workflow import Definition
+from dirigent.ports.changes import Change as Change
+from dirigent.ports.changes import Changes as Changes
+from dirigent.ports.changes import ChangeSource as ChangeSource
 from dirigent.ports.events import Acknowledged as Acknowledged
 from dirigent.ports.events import EventIndex as EventIndex
 from dirigent.ports.events import EventSink as EventSink

@@ -25,6 +25,7 @@ from dirigent.domain.event import (
     ChildEnded,
     Compensation,
     CompensationStarted,
+    ConnectorAdvanced,
     ConsumerAdvanced,
     DeadLetterReplayed,
     DefinitionStored,
@@ -191,6 +192,7 @@ EVERY_EVENT: tuple[Event, ...] = (
     WebhookRefused(at=27, tenant="t", webhook="shop", reason="signature_invalid", count=4),
     WebhookKept(at=28, tenant="t", webhook="shop", call="c", body="{}", error="no type", headers={"a": "b"}),
     WebhookMended(at=29, tenant="t", webhook="shop", call="c", actor="a", event_id="e"),
+    ConnectorAdvanced(at=30, tenant="t", connector="crm", through=7, taken=2, refused=1, reason="no id"),
 )
 
 

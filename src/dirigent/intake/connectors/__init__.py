@@ -1,0 +1,1 @@
+"""Connectors: other systems are asked what has changed, and every change becomes an event once."""
