@@ -236,6 +236,15 @@ def test_bare_names_mean_the_latest_output_that_has_them() -> None:
     assert harness.invoked[2].inputs == {"n": 3, "a": 2, "i": 1, "who": "anna"}
 
 
+def test_the_name_of_a_step_means_its_output_where_nothing_else_has_that_name() -> None:
+    """`score.n` reads like `steps.score.n`; a field or an input called `score` comes first."""
+    reader = agent("read", parameters={"n": "${score.n}"})
+    harness = Harness(flow(agent("score"), reader), lambda _command: {"n": 4}).run()
+    assert harness.invoked[1].inputs == {"n": 4}
+    covered = Harness(flow(agent("score"), reader), lambda _command: {"n": 4}, score={"n": 5}).run()
+    assert covered.invoked[1].inputs == {"n": 5}
+
+
 def test_the_output_is_what_the_definition_maps() -> None:
     """Names, values and texts; a value that is missing fails the run."""
     definition = flow(

@@ -267,7 +267,7 @@ class Turn:
 
         These are input, steps, run, what belongs to an item or a loop, and bare names. A bare name is the
         value of that name in the latest step output that has it, first inside the step's own block, then
-        around it, else in the input.
+        around it, else in the input, else the output of the step of that name.
         """
         state = self.state
         found = state.steps.get(step)
@@ -288,6 +288,8 @@ class Turn:
                 scope[name] = holder.outputs[holder.latest[name]][name]
             elif name in state.input:
                 scope[name] = state.input[name]
+            elif (given := next((each for each in around if name in each.outputs), None)) is not None:
+                scope[name] = given.outputs[name]
         if region.names:
             scope |= region.names
         if found is not None and found.parent:

@@ -58,7 +58,7 @@ def nobody_reads_it(subject: Subject, findings: Findings) -> None:
         step = subject.step(name)
         facts = subject.facts_of(step)
         computes = step.kind is Kind.TRANSFORM or (facts is not None and facts.effect in _ONLY_COMPUTES)
-        if not computes or whole or name in named or name in last or graph.nodes[name].block:
+        if not computes or whole or name in named | bare or name in last or graph.nodes[name].block:
             continue
         if any(subject.may_give(step, field) for field in bare):
             continue
