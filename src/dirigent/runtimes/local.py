@@ -25,9 +25,9 @@ from dirigent.domain.event import (
     StepFailed,
 )
 from dirigent.domain.workflow import Definition
-from dirigent.execution.dispatcher import Dispatcher
 from dirigent.execution.failures import failure_of
 from dirigent.execution.request import claim_of
+from dirigent.execution.step_executor import StepExecutor
 from dirigent.interpreter import snapshot
 from dirigent.interpreter.machine import Machine
 from dirigent.interpreter.state import set_aside
@@ -59,7 +59,7 @@ class LocalRuntime:
         self,
         journal: Journal,
         projections: Projections,
-        dispatcher: Dispatcher,
+        executor: StepExecutor,
         clock: Clock,
         library: Library,
         crowd: Crowd | None = None,
@@ -69,7 +69,7 @@ class LocalRuntime:
         self.clock = clock
         self.damaged: dict[str, str] = {}
         self._projections = projections
-        self._dispatcher = dispatcher
+        self._executor = executor
         self._snapshots = snapshots
         self._definitions = Definitions(journal, projections, clock, library)
         self._live = Families()
@@ -190,7 +190,7 @@ class LocalRuntime:
 
     def _perform(self, live: LiveExecution, command: Command) -> Coroutine[Any, Any, None]:
         if isinstance(command, InvokeAction):
-            return self._dispatcher.dispatch(request_of(live, command), live)
+            return self._executor.dispatch(request_of(live, command), live)
         if isinstance(command, CancelChild):
             return self._cancel_child(live, command)
         assert isinstance(command, StartChild), "timers and events are not queued"
@@ -214,7 +214,7 @@ class LocalRuntime:
             definition = self._definitions.of_child(command, live.machine.state.passport)
             graph = self._definitions.graph(definition.content_hash, definition)
             fork = fork_of_child(command, graph, self.journal)
-            state, registry = live.machine.state, self._dispatcher.registry
+            state, registry = live.machine.state, self._executor.registry
             started = child_started(state, command, definition, registry, fork, self.clock.now_ms())
         except DirigentError as error:
             step = live.machine.state.steps[command.step]
@@ -258,7 +258,7 @@ class LocalRuntime:
         live = LiveExecution(started.execution_id, machine, self)
         self._live.add(live)
         passport = started.passport
-        self._dispatcher.budgets.open(passport.root or started.execution_id, passport.budget)
+        self._executor.budgets.open(passport.root or started.execution_id, passport.budget)
         if started.pending:
             self._places.queue(passport.tenant, passport.priority, started.execution_id)
         return live.record(started)
@@ -286,12 +286,12 @@ class LocalRuntime:
         passport = machine.state.passport
         assert passport is not None, "an execution starts with ExecutionStarted"
         root = passport.root or execution_id
-        self._dispatcher.budgets.open(root, passport.budget)
+        self._executor.budgets.open(root, passport.budget)
         if not again:
             open_costs = {
                 claim_of(execution_id, name): cost for name, cost in set_aside(machine.state).items()
             }
-            self._dispatcher.budgets.restore(root, machine.state.spent, open_costs)
+            self._executor.budgets.restore(root, machine.state.spent, open_costs)
         return live
 
     def _replayed(self, execution_id: str) -> tuple[Machine, Event | None]:
@@ -327,8 +327,8 @@ class LocalRuntime:
         self._alarms.set(passive)
         if passive.budget is not None or passive.spent:
             root = root_of(passive.execution_id)
-            self._dispatcher.budgets.open(root, passive.budget)
-            self._dispatcher.budgets.restore(root, passive.spent)
+            self._executor.budgets.open(root, passive.budget)
+            self._executor.budgets.restore(root, passive.spent)
 
     def _put_out(self, live: LiveExecution) -> None:
         """Let an execution that only waits out of memory, unless it is to go on soon."""
@@ -369,7 +369,7 @@ class LocalRuntime:
         self._live.touch(live.execution_id)
         root = root_of(live.execution_id)
         if event.budget is None and root == live.execution_id and not self._live.any_in_memory(root):
-            self._dispatcher.budgets.let_go(root)
+            self._executor.budgets.let_go(root)
 
     def _count_ended_children(self, live: LiveExecution) -> None:
         """Book what those spent that have ended and whose end was not told any more."""
@@ -378,7 +378,7 @@ class LocalRuntime:
                 continue
             if self.journal.head(command.child) and command.child not in self.damaged:
                 machine, _ = self._replayed(command.child)
-                self._dispatcher.budgets.restore(root_of(live.execution_id), machine.state.spent)
+                self._executor.budgets.restore(root_of(live.execution_id), machine.state.spent)
 
     def _wake(self, execution_id: str, due: int) -> None:
         member = self._live.get(execution_id)
@@ -443,7 +443,7 @@ class LocalRuntime:
         if self._snapshots is not None and live.machine.state.version >= SNAPSHOT_EVENTS:
             self._snapshots.forget(live.execution_id)
         if not live.machine.state.parent:
-            self._dispatcher.budgets.close(live.execution_id)
+            self._executor.budgets.close(live.execution_id)
 
     def _tell_parent(self, live: LiveExecution, last: Event) -> None:
         """The end of an execution goes to the journal together with what it means to its parent.
