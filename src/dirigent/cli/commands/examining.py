@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dirigent.ports import Records
     from dirigent.settings import Settings
 
-PACKAGES = ("apsw", "msgspec", "pydantic", "fastapi", "uvicorn", "scikit-learn")
+PACKAGES = ("apsw-sqlite3mc", "msgspec", "pydantic", "fastapi", "uvicorn", "scikit-learn")
 EXECUTIONS_LOOKED_AT = 1000
 DISK_BYTES_MIN = 512 * 1024 * 1024
 

@@ -35,7 +35,7 @@ def check_sqlite_version() -> None:
         needed = ".".join(map(str, SQLITE_MIN))
         raise StorageFailure(
             f"SQLite {apsw.sqlite_lib_version()} can damage a journal; {needed} or newer is needed.",
-            fix="Install apsw from the package index; it brings its own SQLite.",
+            fix="Install apsw-sqlite3mc from the package index; it brings its own SQLite.",
         )
 
 
