@@ -33,7 +33,7 @@ async def measure(setting: Setting) -> list[Figure]:
         ),
         _at_most("  resident over the idle engine", middle["parked_mb"], "MB", PARKED_MB, ""),
         _at_most("  after kill -9, until all are armed", middle["armed"], "s", ARM_S, "opening the folder"),
-        Figure(name="  and with the process started", value=middle["up"], unit="s"),
+        _at_most("  and with the process started", middle["up"], "s", ARM_S, "imports included"),
         _at_most("  resident after that, over idle", middle["armed_mb"], "MB", PARKED_MB, ""),
         Figure(
             name="  all due at once, until the last has ended",

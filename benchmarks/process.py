@@ -25,6 +25,7 @@ class EngineProcess:
     def __init__(self, folder: Path, loop: str, *, later_ms: int = 0, at_once: int | None = None) -> None:
         self._arguments = [str(folder), loop, str(later_ms)]
         self._environment = dict(os.environ)
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or every start compiles all code anew
         if at_once is not None:
             self._environment["MAX_CONCURRENT_WORKFLOWS"] = str(at_once)
         self.opened: dict[str, Any] = {}
