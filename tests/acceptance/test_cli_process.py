@@ -27,14 +27,14 @@ workflow:
 """
 
 
-def _start(*arguments: object, data: Path) -> subprocess.Popen[str]:
+def _start(*arguments: object, data: Path, **environment: str) -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DIRIGENT_", "PORT"))}
     return subprocess.Popen(
         [*COMMAND, *map(str, arguments), "--data", str(data)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=kept,
+        env={**kept, **environment},
     )
 
 
@@ -49,8 +49,8 @@ def _wait_until_started(data: Path) -> None:
 
 
 @contextmanager
-def _served(data: Path) -> Iterator[Holder]:
-    process = _start("serve", "--port", "0", data=data)
+def _served(data: Path, **environment: str) -> Iterator[Holder]:
+    process = _start("serve", "--port", "0", data=data, **environment)
     try:
         deadline = time.monotonic() + WAIT_SECONDS_MAX
         holder = None
@@ -144,6 +144,33 @@ def test_beside_a_server(books: Path, tmp_path: Path) -> None:
         other = dirigent("serve", "--port", "0", data=data)
         assert other.code == 3
     assert describe(data) is None
+
+
+def test_events_beside_a_server(tmp_path: Path) -> None:
+    """Events, triggers and connectors go through the server; what it refuses is told as it would be here."""
+    data = tmp_path / "data"
+    dirigent("workflow", "save", EXAMPLES / "daily_report.yaml", data=data)
+    surroundings = {"DIRIGENT_CONNECTORS": str(EXAMPLES.parent / "connectors")}
+    with _served(data, **surroundings):
+        event = ("event", "publish", "--type", "report.requested", "--id", "e1", "-i")
+        assert "started or woke exec_" in dirigent(*event, "day=monday", data=data).out
+        again = dirigent(*event, "day=monday", "-o", "json", data=data).data
+        assert (again["duplicate"], again["triggered"]) == (True, [])
+        assert "another event 'e1'" in dirigent(*event, "day=tuesday", data=data).err
+        shown = dirigent("trigger", "list", "-o", "json", data=data).data
+        (trigger,) = (one["id"] for one in shown if one["type"] == "event")
+        assert "is paused" in dirigent("trigger", "pause", trigger, "--reason", "loud", data=data).out
+        refused = dirigent("trigger", "fire", trigger, "-i", "day=x", data=data)
+        assert refused.code == 1
+        assert "the trigger is paused" in refused.err
+        assert "fix: Resume it first." in refused.err
+        assert "is at work" in dirigent("trigger", "resume", trigger, data=data).out
+        assert "started exec_" in dirigent("trigger", "fire", trigger, "-i", "day=x", data=data).out
+        unknown = dirigent("trigger", "fire", "none", data=data)
+        assert (unknown.code, "fix:" in unknown.err) == (2, True)
+        polled = dirigent("connector", "poll", "crm", "--again", "-o", "json", data=data, **surroundings)
+        assert polled.data["taken"] + polled.data["known"] == 2, polled.err
+        assert dirigent("connector", "poll", "shop", data=data).code == 2
 
 
 def test_operating_beside_a_server(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Events, web hooks and triggers over HTTP."""
+"""Events, web hooks, connectors and triggers over HTTP."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from dirigent.settings import read_settings
 from tests.acceptance.wire import client_of, differences, printed
 
 CONTENT = Path(__file__).parent.parent / "fixtures" / "002-01-content-creation-workflow.yaml"
+CONNECTORS = Path(__file__).parents[2] / "examples" / "connectors"
 SECRET = "the-secret-of-the-shop"
 SHOP = """
 webhook:
@@ -60,6 +61,7 @@ async def open_house(tmp_path: Path) -> AsyncIterator[Dirigent]:
     (hooks / "shop.yaml").write_text(SHOP)
     environment = {
         "DIRIGENT_WEBHOOKS": str(hooks),
+        "DIRIGENT_CONNECTORS": str(CONNECTORS),
         "DIRIGENT_WEBHOOK_SHOP_SECRET": f"newer-secret-of-it {SECRET}",
     }
     settings = read_settings(environment=environment, folder=tmp_path, data_folder=tmp_path / "data")
@@ -200,3 +202,19 @@ async def test_triggers_are_listed_paused_and_fired(open_house: Dirigent, http: 
     assert [one["decision"] for one in firings] == ["started", "paused", "paused"]
     unknown = await http.post("/api/v1/triggers/none/fire")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "trigger_not_found")
+
+
+async def test_connectors_are_listed_and_asked(open_house: Dirigent, http: httpx2.AsyncClient) -> None:
+    """What is asked, how far it came, and asking it now; an unknown one is 404."""
+    (crm,) = (await http.get("/api/v1/connectors")).json()["connectors"]
+    assert (crm["name"], crm["event_type"], crm["through"], crm["failure"]) == ("crm", "crm.deal_won", 0, "")
+    first = await http.post("/api/v1/connectors/crm/poll")
+    assert (first.status_code, first.json()["taken"], first.json()["refused"]) == (200, 2, [])
+    again = (await http.post("/api/v1/connectors/crm/poll", json={"again": True})).json()
+    assert (again["taken"], again["known"], again["passed"]) == (0, 2, 2)
+    (crm,) = (await http.get("/api/v1/connectors")).json()["connectors"]
+    assert crm["through"] == again["through"] > 0
+    assert (await http.get("/api/v1/connectors?org_id=org_9")).json()["total"] == 0
+    unknown = await http.post("/api/v1/connectors/shop/poll")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "connector_not_found")
+    assert open_house.event_index.events(type="crm.*")

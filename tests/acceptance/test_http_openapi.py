@@ -32,6 +32,8 @@ ADDRESSES = {
     ("get", "/api/v1/events"),
     ("post", "/api/v1/webhooks/{name}"),
     ("post", "/api/v1/webhooks/{tenant}/{name}"),
+    ("get", "/api/v1/connectors"),
+    ("post", "/api/v1/connectors/{connector}/poll"),
     ("get", "/api/v1/triggers"),
     ("get", "/api/v1/triggers/firings"),
     ("post", "/api/v1/triggers/{trigger}/fire"),

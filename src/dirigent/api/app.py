@@ -15,7 +15,18 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
-from dirigent.api import agents, approvals, events, executions, goals, health, steering, triggers, webhooks
+from dirigent.api import (
+    agents,
+    approvals,
+    connectors,
+    events,
+    executions,
+    goals,
+    health,
+    steering,
+    triggers,
+    webhooks,
+)
 from dirigent.api.edge import OwnPagesOnly, RequestIds
 from dirigent.api.problems import MEDIA_TYPE, Problem, use_problems
 from dirigent.api.services import Services
@@ -57,7 +68,8 @@ def create_app(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
         middleware=[Middleware(RequestIds), Middleware(OwnPagesOnly, hosts=services.hosts)],
     )
     app.state.services = services
-    for subject in (goals, executions, steering, approvals, agents, events, webhooks, triggers, health):
+    reactions = (events, webhooks, connectors, triggers)
+    for subject in (goals, executions, steering, approvals, agents, *reactions, health):
         app.include_router(subject.router)
     use_problems(app)
     describe = app.openapi

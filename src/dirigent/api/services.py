@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from dirigent.engine import Engine
 from dirigent.execution.registry import Registry
+from dirigent.intake.connectors.polling import Connectors
 from dirigent.intake.goals.report import GoalReport
 from dirigent.intake.ingest import Intake
 from dirigent.intake.triggers.at_work import Triggers
@@ -38,6 +39,7 @@ class Services:
     triggers: Triggers
     event_index: EventIndex
     webhooks: Webhooks
+    connectors: Connectors
     tenant: str
     actor: str
     version: str

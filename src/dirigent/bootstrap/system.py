@@ -347,6 +347,7 @@ class Dirigent:
             triggers=self.triggers,
             event_index=self.event_index,
             webhooks=self.webhooks,
+            connectors=self.connectors,
             tenant=settings.tenant,
             actor=settings.actor,
             version=__version__,

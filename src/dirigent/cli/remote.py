@@ -54,6 +54,11 @@ class Server:
         query = f"?org_id={quote(org)}" if org else ""
         return self._post(f"/api/v1/triggers/{quote(trigger, safe='')}/{act}{query}", body)
 
+    def poll_connector(self, name: str, org: str, *, again: bool) -> dict[str, Any]:
+        """Ask another system now what has changed."""
+        query = f"?org_id={quote(org)}" if org else ""
+        return self._post(f"/api/v1/connectors/{quote(name, safe='')}/poll{query}", {"again": again})
+
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._ask("POST", path, body)
 

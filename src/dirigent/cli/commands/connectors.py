@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
@@ -11,7 +11,6 @@ from dirigent.cli.options import DEFAULT, Common
 
 if TYPE_CHECKING:
     from dirigent.cli.screen import Screen
-    from dirigent.intake.connectors.polling import Polled
     from dirigent.settings import Settings
 
 HINT = "What was taken in stays; poll again for the rest."
@@ -69,7 +68,7 @@ def poll_command(
     org: Annotated[str | None, Parameter(help="Whose connector; else the default tenant's.")] = None,
     common: Common = DEFAULT,
 ) -> int:
-    """Ask now what has changed, and wait for what that starts. A server asks by itself.
+    """Ask now what has changed and, where no server does it, wait for what that starts.
 
     Parameters
     ----------
@@ -84,7 +83,13 @@ def poll_command(
 
 async def _poll(settings: Settings, screen: Screen, name: str, org: str, *, again: bool) -> int:
     from dirigent.bootstrap import Dirigent
+    from dirigent.cli.remote import serving
+    from dirigent.domain.canonical import plain
 
+    server = serving(settings)
+    if server is not None:
+        _tell(screen, server.poll_connector(name, org, again=again))
+        return DONE
     async with Dirigent(settings=settings) as dirigent:
         polled = await dirigent.connectors.poll(name, tenant=org, again=again)
         newest = dirigent.event_index.events(newest=True, limit=1)
@@ -92,18 +97,16 @@ async def _poll(settings: Settings, screen: Screen, name: str, org: str, *, agai
             await dirigent.triggers.matcher.started_by(newest[0].position)
         for row in dirigent.engine.executions(statuses=("pending", "running")):
             await dirigent.engine.rest(row.execution_id)
-    _tell(screen, polled)
+    _tell(screen, plain(polled))
     return DONE
 
 
-def _tell(screen: Screen, polled: Polled) -> None:
+def _tell(screen: Screen, polled: dict[str, Any]) -> None:
     if screen.json:
-        from dirigent.domain.canonical import plain
-
-        screen.document(plain(polled))
+        screen.document(polled)
         return
-    screen.say(f"{polled.taken:,} new, {polled.known:,} known before, {polled.passed:,} not wanted.")
-    for reason in polled.refused[:REFUSED_SHOWN]:
+    screen.say(f"{polled['taken']:,} new, {polled['known']:,} known before, {polled['passed']:,} not wanted.")
+    for reason in polled["refused"][:REFUSED_SHOWN]:
         screen.warn(f"refused: {reason}")
-    if len(polled.refused) > REFUSED_SHOWN:
-        screen.warn(f"… {len(polled.refused) - REFUSED_SHOWN:,} more")
+    if len(polled["refused"]) > REFUSED_SHOWN:
+        screen.warn(f"… {len(polled['refused']) - REFUSED_SHOWN:,} more")

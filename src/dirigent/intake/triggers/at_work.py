@@ -160,7 +160,10 @@ class Triggers:
         (execution_id,) = await self.firer.fire([firing])
         if execution_id is None:
             row = self.firings.firings(armed.tenant, trigger=armed.id, limit=1)[0]
-            raise Conflict(f"The trigger {armed.id!r} started nothing: {row.decision}, {row.reason}.")
+            raise Conflict(
+                f"The trigger {armed.id!r} started nothing: {row.decision}, {row.reason}.",
+                fix="Resume it first." if row.decision == "paused" else "",
+            )
         return execution_id
 
     async def pause(self, trigger: str, actor: str, reason: str = "", *, tenant: str = "") -> None:
