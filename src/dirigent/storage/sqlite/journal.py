@@ -32,7 +32,7 @@ from dirigent.storage.sqlite.recent import Recent
 from dirigent.storage.sqlite.verification import verify
 from dirigent.storage.sqlite.writer import EventRow, Writer
 
-HEADS_MAX = 50_000
+HEADS_MAX = 5_000
 
 
 class SqliteJournal:
