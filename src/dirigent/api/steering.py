@@ -121,6 +121,7 @@ def _outcome(row: OutcomeRow) -> dict[str, Any]:
         "since": iso(row.since),
         "lookup": row.lookup,
         "looks": row.looks,
+        "call": row.call,
         "state": row.state,
         "settled_by": row.settled_by,
         "settled_at": iso_or_none(row.settled_at),

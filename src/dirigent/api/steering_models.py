@@ -99,6 +99,7 @@ OUTCOME: dict[str, Any] = {
     "since": "2024-11-26T14:30:32.000Z",
     "lookup": True,
     "looks": 2,
+    "call": "",
     "state": "open",
     "settled_by": None,
     "settled_at": None,
@@ -124,6 +125,7 @@ class OutcomeModel(BaseModel):
     since: str = Field(description="Since when nobody knows.")
     lookup: bool = Field(description="Whether it can be read back.")
     looks: int = Field(description="How often it was.")
+    call: str = Field(description="The call of the step's action that it is about; empty: the step's own.")
     state: str = Field(description="open, happened, not_happened, or left: the execution ended before.")
     settled_by: str | None = Field(description="A person, or `read_back`.")
     settled_at: str | None

@@ -12,6 +12,8 @@ import msgspec
 
 from dirigent.domain.event_base import Event, Failure
 
+OUTCOME_UNKNOWN = "outcome_unknown"  # the code of the failure of a call of which nobody knows the end
+
 
 class EffectAcknowledged(Event, frozen=True, kw_only=True, tag=True):
     """The receiver has an effect and calls it `reference`; what became of it is not known yet.
@@ -30,6 +32,7 @@ class StepOutcomeUnknown(Event, frozen=True, kw_only=True, tag=True):
 
     `agent`, `action` and `inputs` are what was sent, `sent_at` is when, `key` under which key, and
     `reference` what the receiver called it, where it said so. With `lookup` it can be read back.
+    `call` is the call of which it is not known, where it is one that the step's action made.
     """
 
     step: str
@@ -42,6 +45,7 @@ class StepOutcomeUnknown(Event, frozen=True, kw_only=True, tag=True):
     sent_at: int = 0
     reference: str = ""
     lookup: bool = False
+    call: str = ""
 
 
 class ReadBackRequested(Event, frozen=True, kw_only=True, tag=True):
@@ -65,7 +69,8 @@ class OutcomeObserved(Event, frozen=True, kw_only=True, tag=True):
 class StepOutcomeResolved(Event, frozen=True, kw_only=True, tag=True):
     """It is settled what became of an effect: `happened` with its output, or that it did not.
 
-    `actor` is the person who said so, or `read_back`.
+    `actor` is the person who said so, or `read_back`. With `call` it is the effect of that call, and the
+    output is the call's: the step's action is run once more, and finds it there.
     """
 
     step: str
@@ -73,3 +78,4 @@ class StepOutcomeResolved(Event, frozen=True, kw_only=True, tag=True):
     happened: bool
     actor: str
     output: Any = None
+    call: str = ""

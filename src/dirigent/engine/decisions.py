@@ -85,8 +85,9 @@ class Decisions(Readings):
     ) -> None:
         """Say what became of an effect whose outcome nobody knew.
 
-        With `attempt` the word holds for that attempt only, so that saying it again, when another attempt
-        has lost its outcome meanwhile, raises `Conflict` and decides nothing.
+        Where it is the effect of a call that the step's action made, the output is that of the call, and
+        the action is run once more. With `attempt` the word holds for that attempt only, so that saying it
+        again, when another attempt has lost its outcome meanwhile, raises `Conflict` and decides nothing.
         """
         found = self._unclear(execution_id, step)
         if attempt is not None and attempt != found.attempts:
@@ -103,6 +104,7 @@ class Decisions(Readings):
                 happened=happened,
                 actor=actor,
                 output=output,
+                call=found.unclear_call,
             ),
         )
 

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from dirigent.domain.effect_event import OUTCOME_UNKNOWN
 from dirigent.domain.errors import DirigentError, Refused
-from dirigent.domain.event import CallEnded, CallStarted, Failure, OutcomeObserved
+from dirigent.domain.event import CallEnded, CallStarted, Failure, OutcomeObserved, StepCompleted, StepFailed
 from dirigent.domain.policy import Decision, Subject
 from dirigent.execution.breaker import Breakers
 from dirigent.execution.budget import Budgets
@@ -27,7 +28,7 @@ from dirigent.ports import Clock, EventSink, Memory, Model, Outbox, Records, Web
 from dirigent.security.admission import Admission
 
 DEFAULT_TIMEOUT_MS = 300_000
-UNKNOWN = Failure(code="outcome_unknown", message="It is not known whether the effect happened.")
+UNKNOWN = Failure(code=OUTCOME_UNKNOWN, message="It is not known whether the effect happened.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,7 @@ class Dispatcher:
         self._breakers = Breakers()
         self._recorder = Recorder(world.clock.now_ms)
         self._effects: dict[tuple[str, str, int], Outcome] = {}
+        self._unclear: dict[tuple[str, str], dict[str, Request]] = {}
         self._pulses: dict[tuple[str, str, int], Pulse] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._progress = progress or (lambda *_: None)
@@ -133,7 +135,7 @@ class Dispatcher:
             if request.started and action.announced:  # it may have happened before the no
                 ledger.note(recorder.unknown(request, action))
             else:
-                ledger.note(recorder.failed(request, _denial(judgement)))
+                self._end(request, action, recorder.failed(request, _denial(judgement)), ledger)
         elif judgement.course == "simulate":
             ledger.note(recorder.started(request, action, judgement, simulated=True))
             output = {"simulated": True, "would": action.name}
@@ -167,10 +169,27 @@ class Dispatcher:
             sent = replace(request, sent_at=outcome.sent_at, reference=outcome.reference)
             ledger.note(self._recorder.unknown(sent, action))
         elif outcome.failure is not None:
-            ledger.note(self._recorder.failed(request, outcome.failure, sent_at=outcome.sent_at))
+            failed = self._recorder.failed(request, outcome.failure, sent_at=outcome.sent_at)
+            self._end(request, action, failed, ledger)
         else:
             output, cost, sent_at = outcome.output, action.spec.cost, outcome.sent_at
-            ledger.note(self._recorder.completed(request, output, cost=cost, sent_at=sent_at))
+            done = self._recorder.completed(request, output, cost=cost, sent_at=sent_at)
+            self._end(request, action, done, ledger)
+
+    def _end(
+        self, request: Request, action: Action, ended: StepCompleted | StepFailed, ledger: Ledger
+    ) -> None:
+        """Note how a step's action ended; where nobody knows the end of a call of it, nobody knows its own.
+
+        Only then is the ledger asked: when a call of this process was unclear, or the step had begun before.
+        """
+        if self._unclear or request.started or request.attempt > 1:
+            sent = self._unclear.pop((request.execution_id, request.step), {})
+            call = ledger.unclear_call(request.step)
+            if call is not None:
+                ledger.note(self._recorder.unknown_call(request, action, call, sent.get(call.call)))
+                return
+        ledger.note(ended)
 
     def _settle(self, request: Request, action: Action, outcome: Outcome) -> None:
         """Turn the reservation into what was spent, or may have been."""
@@ -271,7 +290,8 @@ class Dispatcher:
         lookup = action.spec.lookup
         if not can_be_read_back(action) or not lookup:
             return self._recorder.observed(request, None, _unreadable(action))
-        asked = replace(request, action=lookup, started=False, look=False, call=f"{request.step}/lookup")
+        call = f"{request.call or request.step}/lookup"
+        asked = replace(request, action=lookup, started=False, look=False, call=call)
         try:
             return self._recorder.observed(request, await self._nested(asked, ledger, anew=True), None)
         except DirigentError as error:
@@ -291,12 +311,10 @@ class Dispatcher:
         if judgement.course != "run":
             ledger.note(self._recorder.refused(request, action, judgement))
             raise Refused(_nested_reason(judgement), rules=judgement.decision.rules)
-        if isinstance(before, CallStarted) and not action.repeatable:
-            raise Refused(
-                f"It is not known what became of {request.call}.", rules=("effect.outcome_unknown",)
-            )
         if isinstance(before, CallStarted):
             request = replace(request, key=before.key, key_payload=before.payload)
+            if not action.repeatable and (found := await self._found(request, action, before, ledger)):
+                return _result(found)
         if not self.budgets.reserve(request.root, action.spec.cost, request.claim):
             raise Refused(self._budget_reason(request, action), rules=("budget.exhausted",))
         return await self._run_call(request, action, arguments, judgement, ledger)
@@ -318,13 +336,53 @@ class Dispatcher:
                 if not action.pure:
                     await ledger.durable()
                 await self._act(request, action, arguments, ledger, outcome)
+        except asyncio.CancelledError:
+            if outcome.begun and not action.repeatable:
+                self._doubt(request, outcome)
+            raise
         finally:
             self._settle(request, action, outcome)
+        if not action.repeatable:
+            await self._make_sure(request, action, outcome, ledger)
         failure = UNKNOWN if outcome.unknown else outcome.failure
         cost = 0.0 if outcome.failure else action.spec.cost
         ended = self._recorder.call_ended(request, outcome.output, failure, cost, outcome.sent_at)
         ledger.note(ended)
         return _result(ended)
+
+    async def _make_sure(self, request: Request, action: Action, outcome: Outcome, ledger: Ledger) -> None:
+        """Look at once where nobody knows the end of a call, or of one that it made itself."""
+        made = self._unclear.get((request.execution_id, request.step), {})
+        outcome.unknown = outcome.unknown or any(call.startswith(f"{request.call}/") for call in made)
+        if outcome.unknown and can_be_read_back(action):
+            asked = replace(request, reference=outcome.reference)
+            seen = await self._read_back(asked, action, ledger)
+            outcome.unknown, outcome.output = not seen.found, seen.output
+        if outcome.unknown:
+            self._doubt(request, outcome)
+
+    def _doubt(self, request: Request, outcome: Outcome) -> None:
+        sent = replace(request, sent_at=outcome.sent_at, reference=outcome.reference)
+        self._unclear.setdefault((request.execution_id, request.step), {})[request.call] = sent
+
+    async def _found(
+        self, request: Request, action: Action, before: CallStarted, ledger: Ledger
+    ) -> CallEnded | None:
+        """What a call did that may have acted before; None where it is seen that it did not.
+
+        Raises `Refused` where that cannot be seen: only a person can say.
+        """
+        seen = await self._read_back(request, action, ledger)
+        if seen.error is not None:
+            self._doubt(request, Outcome(sent_at=before.at))
+            raise Refused(
+                f"It is not known what became of {request.call}.", rules=("effect.outcome_unknown",)
+            )
+        if not seen.found:
+            return None
+        ended = self._recorder.call_ended(request, seen.output, None, action.spec.cost, before.at)
+        ledger.note(ended)
+        return ended
 
     async def take(self, request: Request, ledger: Ledger) -> Any:
         """A call of an agent; what a model proposed and does not even fit is refused on the record."""

@@ -100,6 +100,29 @@ class Recorder:
             lookup=can_be_read_back(action),
         )
 
+    def unknown_call(
+        self, request: Request, action: Action, call: CallStarted, sent: Request | None
+    ) -> StepOutcomeUnknown:
+        """Nobody knows what became of a call of the step's action; `sent` is what was asked for, if known.
+
+        An action that may not be run twice is unclear as a whole.
+        """
+        if not action.repeatable:
+            return self.unknown(request, action)
+        return StepOutcomeUnknown(
+            at=self.now(),
+            step=request.step,
+            attempt=request.attempt,
+            key=call.key,
+            payload=call.payload,
+            agent=call.agent,
+            action=call.action,
+            inputs=sent.inputs if sent is not None else {},
+            sent_at=sent.sent_at if sent is not None and sent.sent_at else call.at,
+            reference=sent.reference if sent is not None else "",
+            call=call.call,
+        )
+
     def acknowledged(self, request: Request, reference: str) -> EffectAcknowledged:
         """The receiver has the effect."""
         return EffectAcknowledged(

@@ -28,6 +28,10 @@ class Ledger(Protocol):
         """What is known of a call that a running action made before."""
         ...
 
+    def unclear_call(self, step: str) -> CallStarted | None:
+        """A call of a step's action that may have acted and of whose end nobody knows."""
+        ...
+
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One action that somebody wants taken.

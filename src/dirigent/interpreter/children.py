@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from dirigent.domain.effect_event import OUTCOME_UNKNOWN
 from dirigent.domain.event import CallEnded, CallStarted, ChildEnded, Failure
 from dirigent.interpreter import compensation
 from dirigent.interpreter.state import Turn
@@ -32,14 +35,22 @@ def call_started(turn: Turn, event: CallStarted) -> None:
 
 
 def call_ended(turn: Turn, event: CallEnded) -> None:
-    """Remember the result, so that a repeated attempt of the caller does not repeat the call."""
-    _remember(turn, caller_of(event.call), event)
+    """Remember the result, so that a repeated attempt of the caller does not repeat the call.
+
+    Where nobody knows the end, the call stays one that was let through and has not ended.
+    """
     turn.state.spent += event.cost
+    started = turn.state.calls.get(event.call)
+    unclear = event.error is not None and event.error.code == OUTCOME_UNKNOWN
+    if unclear and isinstance(started, CallStarted):
+        turn.state.calls[event.call] = msgspec.structs.replace(started, reserved=0.0)
+    else:
+        _remember(turn, caller_of(event.call), event)
 
 
 def caller_of(call: str) -> str:
-    """The step whose action asked for a call: `<step>/<ordinal>` names it."""
-    return call.rpartition("/")[0]
+    """The step whose action asked for a call, or for its caller: `<step>/2` or `<step>/2/1` names it."""
+    return call.partition("/")[0]
 
 
 def _failure(event: ChildEnded) -> Failure:

@@ -225,8 +225,17 @@ def _admit_step(state: State, event: Any, allowed: frozenset[str]) -> None:
         raise IllegalTransition(
             f"Approval {event.approval_id} is not the one that step {event.step!r} waits for."
         )
+    if type(event) is StepOutcomeResolved:
+        _admit_call(state, event)
     if type(event) is ApprovalVoted and event.actor in found.votes:
         raise IllegalTransition(f"{event.actor} has decided about {event.approval_id} already.")
+
+
+def _admit_call(state: State, event: StepOutcomeResolved) -> None:
+    unclear = state.steps[event.step].unclear_call
+    if event.call != unclear:
+        about = f"the call {unclear!r}" if unclear else "the step itself"
+        raise IllegalTransition(f"What is not known of step {event.step!r} is the end of {about}.")
 
 
 def _unknown(state: State, step: str) -> IllegalTransition:

@@ -6,6 +6,8 @@ import msgspec
 
 from dirigent.domain.command import BreakOff, InvokeAction, RecordEvent, StartTimer
 from dirigent.domain.event import (
+    CallEnded,
+    CallStarted,
     EffectAcknowledged,
     OutcomeObserved,
     ReadBackRequested,
@@ -15,13 +17,22 @@ from dirigent.domain.event import (
 )
 from dirigent.interpreter import compensation, fanout
 from dirigent.interpreter.beginning import invocation
-from dirigent.interpreter.state import Turn
+from dirigent.interpreter.state import State, Turn
 from dirigent.interpreter.steps import step_completed
 from dirigent.interpreter.stopping import end_stopped
 
 LOOK_AFTER_MS = (5_000, 15_000, 35_000)  # how long after each look that saw nothing, and at first
 LOOKS_TO_TRY_AGAIN = 2
 BY_LOOKING = "read_back"
+UNREPEATABLE = frozenset({"queryable", "at_most_once"})
+
+
+def unclear_call(state: State, step: str) -> CallStarted | None:
+    """A call of a step that was let through, that may have acted, and of whose end nobody knows."""
+    found = state.steps.get(step)
+    calls = (state.calls[call] for call in (found.calls or () if found is not None else ()))
+    under_way = (call for call in calls if isinstance(call, CallStarted))
+    return next((call for call in under_way if call.effect in UNREPEATABLE), None)
 
 
 def effect_acknowledged(turn: Turn, event: EffectAcknowledged) -> None:
@@ -40,7 +51,7 @@ def step_outcome_unknown(turn: Turn, event: StepOutcomeUnknown) -> None:
     turn.answered(f"step:{event.step}")
     state = turn.state.steps[event.step]
     state.status = "outcome_unknown"
-    state.lookup, state.looks = event.lookup, 0
+    state.lookup, state.looks, state.unclear_call = event.lookup, 0, event.call
     _look_later(turn, event.step)
     turn.state.spent += state.reserved
     if turn.state.ending is not None:
@@ -56,11 +67,13 @@ def step_outcome_resolved(turn: Turn, event: StepOutcomeResolved) -> None:
         turn.commands.append(BreakOff(step=event.step))
     turn.answered(f"step:{event.step}")
     turn.answered(f"timer:look:{event.step}")
-    turn.state.spent -= 0.0 if event.happened else state.reserved
+    turn.state.spent -= 0.0 if event.happened or event.call else state.reserved
     state.reserved = 0.0
+    if event.call:
+        _settle_call(turn, event)
     if turn.state.ending is not None:
         compensation.became_clear(turn, event.step, happened=event.happened, output=event.output)
-    elif event.happened:
+    elif event.happened and not event.call:
         fanout.step_returns(turn, event.step)
         state.status = "running"
         done = StepCompleted(at=event.at, step=event.step, attempt=event.attempt, output=event.output)
@@ -72,6 +85,28 @@ def step_outcome_resolved(turn: Turn, event: StepOutcomeResolved) -> None:
     else:
         state.attempt += 1
         fanout.go_on(turn, event.step)
+
+
+def _settle_call(turn: Turn, event: StepOutcomeResolved) -> None:
+    """The call has its result, or was never made; its caller will ask for it once more.
+
+    What the calls above it made of not knowing it, and those below it, are forgotten.
+    """
+    state, started = turn.state.steps[event.step], turn.state.calls[event.call]
+    state.unclear_call = ""
+    around = [call for call in state.calls or () if _one_calls_the_other(call, event.call)]
+    for call in around:
+        del turn.state.calls[call]
+    state.calls = [call for call in state.calls or () if call not in around]
+    if event.happened:
+        turn.state.spent += started.reserved if isinstance(started, CallStarted) else 0.0
+        done = CallEnded(at=event.at, call=event.call, payload=started.payload, output=event.output)
+        turn.state.calls[event.call] = done
+        state.calls.append(event.call)
+
+
+def _one_calls_the_other(first: str, second: str) -> bool:
+    return f"{first}/".startswith(f"{second}/") or f"{second}/".startswith(f"{first}/")
 
 
 def read_back_requested(turn: Turn, event: ReadBackRequested) -> None:

@@ -48,7 +48,8 @@ from dirigent.domain.event import (
 class StepReading(msgspec.Struct, kw_only=True):
     """One step, or one item of a `foreach` step or of a loop. Times are milliseconds since the epoch.
 
-    `key` is that of an effect of unknown outcome, `reference` what the receiver called the effect.
+    `key` is that of an effect of unknown outcome, `reference` what the receiver called the effect, and
+    `unclear_call` the call of the step's action of which nobody knows the end, where it is one.
     """
 
     id: str
@@ -71,6 +72,7 @@ class StepReading(msgspec.Struct, kw_only=True):
     fell_back: bool = False
     key: str = ""
     reference: str = ""
+    unclear_call: str = ""
 
     @property
     def duration_ms(self) -> int:
@@ -185,9 +187,10 @@ def _iteration_started(reading: Reading, event: IterationStarted) -> None:
 
 def _unknown(reading: Reading, event: StepOutcomeUnknown) -> None:
     step = reading.step(event.step, event.at)
-    step.status, step.key = "outcome_unknown", event.key
+    step.status, step.key, step.unclear_call = "outcome_unknown", event.key, event.call
     step.reference = event.reference or step.reference
-    step.reason = "nobody knows whether it happened"
+    of_call = f" ({event.agent}.{event.action})" if event.call else ""
+    step.reason = f"nobody knows whether it happened{of_call}"
 
 
 def _acknowledged(reading: Reading, event: EffectAcknowledged) -> None:
@@ -209,8 +212,10 @@ def _observed(reading: Reading, event: OutcomeObserved) -> None:
 
 def _resolved(reading: Reading, event: StepOutcomeResolved) -> None:
     step = reading.step(event.step, event.at)
-    step.output, step.reason = event.output, f"settled by {event.actor}"
-    _end(step, "succeeded" if event.happened else "running", event.at if event.happened else 0)
+    step.reason, step.unclear_call = f"settled by {event.actor}", ""
+    done = event.happened and not event.call
+    step.output = event.output if done else None
+    _end(step, "succeeded" if done else "running", event.at if done else 0)
 
 
 def _fan_out(reading: Reading, event: FanOutStarted) -> None:

@@ -69,6 +69,7 @@ class StepState(msgspec.Struct, kw_only=True):
     reference: str = ""
     lookup: bool = False
     looks: int = 0
+    unclear_call: str = ""
     calls: list[str] | None = None
     started_at: int = 0
     reserved: float = 0.0

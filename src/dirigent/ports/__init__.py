@@ -26,6 +26,7 @@ from dirigent.ports.journal import Recorded as Recorded
 from dirigent.ports.journal import Snapshot as Snapshot
 from dirigent.ports.journal import Snapshots as Snapshots
 from dirigent.ports.journal import Verification as Verification
+from dirigent.ports.outcomes import OutcomeRow as OutcomeRow
 from dirigent.ports.triggers import FiringRow as FiringRow
 from dirigent.ports.triggers import Firings as Firings
 from dirigent.ports.web import Web as Web
@@ -83,33 +84,6 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
         if self.deciders.required == 1:
             return ""
         return f"{sum(vote.decision == APPROVE for vote in self.votes)} of {self.deciders.required}"
-
-
-class OutcomeRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One effect of which nobody knew whether it happened. Times are milliseconds since the epoch.
-
-    `agent`, `action` and `inputs` are what was sent, `sent_at` when, `key` under which key, `reference` what
-    the receiver called it. `state` is open, happened, not_happened, or left: the execution ended before
-    anybody knew. With `lookup` it can be read back, which was done `looks` times.
-    """
-
-    execution_id: str
-    tenant: str
-    step: str
-    attempt: int
-    agent: str
-    action: str
-    inputs: dict[str, Any]
-    key: str
-    payload_hash: str
-    reference: str
-    sent_at: int
-    since: int
-    lookup: bool
-    looks: int = 0
-    state: str = "open"
-    settled_by: str | None = None
-    settled_at: int | None = None
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ from dirigent.domain.event import (
 )
 from dirigent.execution.request import Request
 from dirigent.interpreter.machine import Machine
+from dirigent.interpreter.outcomes import unclear_call
 from dirigent.ports import Clock, Journal
 
 LATE = (
@@ -174,6 +175,10 @@ class LiveExecution:
     def call(self, call: str) -> CallStarted | CallEnded | None:
         """What is known of a call that a running action made before."""
         return self.machine.state.calls.get(call)
+
+    def unclear_call(self, step: str) -> CallStarted | None:
+        """A call of a step's action that may have acted and of whose end nobody knows."""
+        return unclear_call(self.machine.state, step)
 
     def obey(self, commands: Sequence[Command]) -> None:
         """Take up what the machine asks for."""

@@ -111,7 +111,16 @@ EVERY_EVENT: tuple[Event, ...] = (
     IterationStarted(at=6, step="s", index=3),
     EffectAcknowledged(at=7, step="s", attempt=1, reference="no. 12"),
     StepOutcomeUnknown(
-        at=7, step="s", attempt=1, key="k", agent="a", action="b", inputs={"a": [1]}, sent_at=3, lookup=True
+        at=7,
+        step="s",
+        attempt=1,
+        key="k",
+        agent="a",
+        action="b",
+        inputs={"a": [1]},
+        sent_at=3,
+        lookup=True,
+        call="s/1",
     ),
     ReadBackRequested(at=7, step="s", attempt=1, actor="a"),
     OutcomeObserved(at=7, step="s", attempt=1, found=False, error=_FAILED),

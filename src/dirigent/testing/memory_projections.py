@@ -281,6 +281,7 @@ class MemoryProjections:
             sent_at=event.sent_at,
             since=event.at,
             lookup=event.lookup,
+            call=event.call,
         )
         self._outcomes.append(row)
 

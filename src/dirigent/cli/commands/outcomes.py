@@ -123,6 +123,7 @@ def _show(screen: Screen, rows: list[OutcomeRow]) -> None:
         sent = shortened(msgspec.json.encode(row.inputs).decode(), INPUTS_LENGTH_MAX)
         told = {
             "state": row.state,
+            "call": row.call,
             "sent": sent,
             "at": moment(row.sent_at),
             "under the key": row.key,

@@ -303,6 +303,7 @@ _SENT = (
     "sent_at",
     "at",
     "lookup",
+    "call",
 )
 _REQUEST = (
     "approval_id",

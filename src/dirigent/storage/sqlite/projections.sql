@@ -71,6 +71,7 @@ CREATE TABLE outcomes (
     since        INTEGER NOT NULL,
     lookup       INTEGER NOT NULL,
     looks        INTEGER NOT NULL DEFAULT 0,
+    call         TEXT NOT NULL,
     state        TEXT NOT NULL DEFAULT 'open',
     settled_by   TEXT,
     settled_at   INTEGER
@@ -234,11 +235,11 @@ WHERE approval_id = ? AND execution_id = ? AND state = 'open'
 -- name: outcome_unknown
 INSERT INTO outcomes (
     position, execution_id, tenant, step, attempt, agent, action, inputs, key, payload_hash, reference, sent_at,
-    since, lookup
+    since, lookup, call
 )
 VALUES (
     :position, :stream, coalesce((SELECT tenant FROM executions WHERE execution_id = :stream), ''),
-    :step, :attempt, :agent, :action, :inputs, :key, :payload, :reference, :sent_at, :at, :lookup
+    :step, :attempt, :agent, :action, :inputs, :key, :payload, :reference, :sent_at, :at, :lookup, :call
 )
 
 -- name: outcome_observed
@@ -479,7 +480,7 @@ ORDER BY version
 
 -- name: outcomes
 SELECT execution_id, tenant, step, attempt, agent, action, inputs, key, payload_hash, reference, sent_at, since,
-    lookup, looks, state, settled_by, settled_at
+    lookup, looks, call, state, settled_by, settled_at
 FROM outcomes
 WHERE {where}
 ORDER BY position

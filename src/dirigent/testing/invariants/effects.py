@@ -46,7 +46,7 @@ class _Intents:
         elif isinstance(event, CallEnded) and event.call.endswith("/lookup"):
             self.looked[stream, event.call.removesuffix("/lookup")].append(recorded.position)
         elif isinstance(event, StepOutcomeResolved) and not event.happened:
-            self.granted[stream, event.step].append(recorded.position)
+            self.granted[stream, event.call or event.step].append(recorded.position)
         elif isinstance(event, StepCompleted):
             self.completed[stream, event.step] = recorded
 

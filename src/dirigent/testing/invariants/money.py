@@ -49,7 +49,9 @@ class _Account:
             self._doubtful[stream, event.step] = self._open.pop((stream, event.step), 0.0)
         elif isinstance(event, StepOutcomeResolved):
             doubtful = self._doubtful.pop((stream, event.step), 0.0)
-            self.spent += doubtful if event.happened else 0.0
+            called = self._open.pop((stream, event.call), 0.0)
+            self.spent += called if event.happened else 0.0
+            self.spent += doubtful if event.happened or event.call else 0.0
 
     def _settle(self, stream: str, name: str, cost: float) -> None:
         self._open.pop((stream, name), None)

@@ -137,7 +137,7 @@ class _Follower:
         """A person said what became of it."""
         course = self._at(event.step)
         self._ends(event.step, event.attempt, ("unknown",), recorded)
-        if not event.happened:
+        if not event.happened or event.call:
             course.phase, course.attempt, course.granted = "open", course.attempt + 1, course.granted + 1
 
     def asked(self, event: ApprovalRequested, recorded: Recorded) -> None:

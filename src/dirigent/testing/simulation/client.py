@@ -145,7 +145,7 @@ class Clients:
         elif isinstance(event, SignalAwaited):
             self._plan_signal(execution, event.step)
         elif isinstance(event, StepOutcomeUnknown):
-            self._plan_settling(execution, event.step, event.attempt)
+            self._plan_settling(execution, event.step, event.attempt, event.call or event.step)
         elif isinstance(event, ExecutionStarted | StepStarted) and self._faults.client_is_contrary():
             self._scheduler.after(self._chance.uniform(0, 5), self._change_mind, execution)
 
@@ -219,15 +219,15 @@ class Clients:
 
         self._send(Wish(request="signal", execution=execution, work=work, subject=signal_id))
 
-    def _plan_settling(self, execution: str, step: str, attempt: int) -> None:
+    def _plan_settling(self, execution: str, step: str, attempt: int, place: str) -> None:
         if (execution, step, attempt) not in self._plans.settled:
             self._plans.settled.add((execution, step, attempt))
-            self._scheduler.after(self._hesitation(), self._settle, execution, step, attempt)
+            self._scheduler.after(self._hesitation(), self._settle, execution, step, attempt, place)
 
-    def _settle(self, execution: str, step: str, attempt: int) -> None:
-        """Say truly what became of an effect, having looked outside."""
+    def _settle(self, execution: str, step: str, attempt: int, place: str) -> None:
+        """Say truly what became of an effect, having looked outside; `place` is the step or its call."""
         actor = self._somebody("operator")
-        seen = self._happened(execution, step)
+        seen = self._happened(execution, place)
 
         def work(engine: Engine) -> Awaitable[Any]:
             return engine.resolve(
@@ -262,7 +262,7 @@ class Clients:
         rows = engine.executions(tenant, parent=None)
         running = [row for row in rows if row.ended_at is None]
         unknown = [
-            (row.execution_id, step.id, step.attempts)
+            (row.execution_id, step.id, step.attempts, step.unclear_call or step.id)
             for row in running
             for step in engine.read(row.execution_id).steps.values()
             if step.status == "outcome_unknown"
@@ -293,8 +293,8 @@ class Clients:
             self._plan_decision(row.approval_id, row.execution_id)
         for row in found["waiting"]:
             self._plan_signal(row.execution_id, row.step)
-        for execution, step, attempt in found["unknown"]:
-            self._plan_settling(execution, step, attempt)
+        for execution, step, attempt, place in found["unknown"]:
+            self._plan_settling(execution, step, attempt, place)
         if not self.patient:
             self._go_on(found)
 
@@ -304,8 +304,8 @@ class Clients:
             self._note("resume", execution)
         for row in found["approvals"]:
             self._decide(row.approval_id, row.execution_id)
-        for execution, step, attempt in found["unknown"]:
-            self._settle(execution, step, attempt)
+        for execution, step, attempt, place in found["unknown"]:
+            self._settle(execution, step, attempt, place)
 
     # --- asking and hearing -------------------------------------------------------------------------
 
