@@ -1,4 +1,4 @@
-"""`dirigent approve`, `reject`, `cancel`, `resolve` and `resume`."""
+"""`dirigent approve`, `reject`, `edit`, `cancel`, `resolve` and `resume`."""
 
 from __future__ import annotations
 
@@ -154,3 +154,37 @@ def test_a_step_that_asks(tmp_path: Path) -> None:
     assert said.code == 0
     ended = dirigent("show", row["execution_id"], "-o", "json", data=data).data
     assert ended["status"] == "rejected"
+
+
+ORDERS = """\
+workflow:
+  name: orders
+  steps:
+    - {id: order, type: http, method: POST, url: "http://127.0.0.1:9/orders", body: {amount: 70}}
+"""
+
+
+def test_edit_before_approving(tmp_path: Path) -> None:
+    """What is done is what was approved last, by its hash; approving what was asked before is refused."""
+    file, data = tmp_path / "orders.yaml", tmp_path / "data"
+    file.write_text(ORDERS)
+    dirigent("run", file, "--allow-delivery", data=data)
+    [first] = _approvals(data)
+    said = dirigent(
+        "edit", first["approval_id"], "-i", 'body={"amount": 7}', "--comment", "less", "-o", "json",
+        data=data, DIRIGENT_ALLOW_DELIVERY="1",
+    )  # fmt: skip
+    assert (said.code, said.data["state"]) == (0, "edited"), said.err
+    [second] = _approvals(data)
+    assert said.data["asked"] == [second["approval_id"]]
+    assert second["preview"] == first["preview"] | {"body": {"amount": 7}}
+    assert second["payload_hash"] != first["payload_hash"]
+    stale = dirigent("approve", first["approval_id"], "--allow-delivery", data=data)
+    assert (stale.code, "edited already" in stale.err) == (1, True)
+    dirigent("approve", second["approval_id"], "--allow-delivery", data=data)
+    events = dirigent("logs", first["execution_id"], "-o", "json", data=data).data
+    done = [event["payload"] for event in events if event["type"] == "StepStarted"]
+    assert done == [second["payload_hash"]]
+    [decided] = [event for event in events if event.get("decision") == "edited"]
+    assert (decided["actor"], decided["comment"]) == ("local", "less")
+    assert dirigent("edit", second["approval_id"], "-i", "body=1", data=data).code == 1

@@ -83,6 +83,13 @@ COMMANDS: tuple[tuple[Group, str, str, str, tuple[str, ...]], ...] = (
     ),
     (
         DECIDE,
+        "edit",
+        "deciding:edit_command",
+        "Have an action asked for with other inputs; what was asked before is not done.",
+        ("edit apr_0123456789ab -i amount=7 --comment 'less'",),
+    ),
+    (
+        DECIDE,
         "cancel",
         "deciding:cancel_command",
         "Stop an execution and everything it started.",

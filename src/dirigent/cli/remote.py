@@ -36,6 +36,11 @@ class Server:
         body = {"decision": decision, "actor": actor, "comment": comment}
         return self._post(f"/api/v1/approvals/{approval_id}/decide", body)
 
+    def edit(self, approval_id: str, inputs: dict[str, Any], actor: str, comment: str) -> dict[str, Any]:
+        """Have an action asked for anew with other inputs."""
+        body = {"decision": "edit", "inputs": inputs, "actor": actor, "comment": comment}
+        return self._post(f"/api/v1/approvals/{approval_id}/decide", body)
+
     def steer(self, execution_id: str, act: str, body: dict[str, Any]) -> dict[str, Any]:
         """Cancel, pause, resume, signal, resolve, fork or retry an execution."""
         return self._post(f"/api/v1/executions/{quote(execution_id)}/{act}", body)

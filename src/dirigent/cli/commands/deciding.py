@@ -1,4 +1,4 @@
-"""`dirigent approve`, `reject` and `cancel`."""
+"""`dirigent approve`, `reject`, `edit` and `cancel`."""
 
 from __future__ import annotations
 
@@ -60,6 +60,37 @@ def reject_command(
         As `dirigent approvals` gives them.
     """
     return _decide(common.settings(), common.screen(), approval_ids, all_of, "reject", comment)
+
+
+def edit_command(
+    approval_id: str,
+    /,
+    *,
+    input: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name=("--input", "-i"),
+            negative=(),
+            show_default=False,
+            help="What is to be different: key=value, key=@file.json or @file.json; as often as needed.",
+        ),
+    ],
+    comment: Comment = "",
+    common: Common = DEFAULT,
+) -> int:
+    """Edit.
+
+    Parameters
+    ----------
+    approval_id
+        As `dirigent approvals` gives it.
+    """
+    from dirigent.cli.interruption import interruptible
+    from dirigent.cli.workflow_input import read_input
+
+    screen = common.screen()
+    work = _edit(common.settings(), screen, approval_id, read_input(input), comment)
+    return interruptible(work, screen, HINT)
 
 
 def cancel_command(
@@ -138,3 +169,38 @@ async def _decide_rows(
         for root in roots_of(rows):
             await dirigent.engine.rest(root)
         return tell_decided(screen, Books(engine=dirigent.engine, records=dirigent.records), decided)
+
+
+async def _edit(
+    settings: Settings, screen: Screen, approval_id: str, changed: dict[str, Any], comment: str
+) -> int:
+    from dirigent.bootstrap import Dirigent
+    from dirigent.bootstrap.beside import reading
+    from dirigent.cli.remote import serving
+
+    with reading(settings) as books:
+        row = books.engine.approval(approval_id)
+    inputs = {**row.preview, **changed}
+    server = serving(settings)
+    if server is not None:
+        server.edit(approval_id, inputs, settings.actor, comment)
+        return _tell_edited(screen, approval_id, [])
+    async with Dirigent(settings=settings) as dirigent:
+        engine = dirigent.engine
+        await engine.edit(approval_id, inputs, settings.actor, comment)
+        await engine.rest(row.execution_id.partition("/")[0])
+        asked = [new for new in engine.approvals(execution=row.execution_id) if new.step == row.step]
+        return _tell_edited(screen, approval_id, [new.approval_id for new in asked])
+
+
+def _tell_edited(screen: Screen, approval_id: str, asked: list[str]) -> int:
+    if screen.json:
+        screen.document({"approval_id": approval_id, "state": "edited", "asked": asked})
+    screen.say(
+        f"{approval_id} is edited: what it asked for is not done; the edited action is asked for anew."
+    )
+    for new in asked:
+        screen.say(f"Decide: dirigent approvals show {new}")
+    if not asked:
+        screen.say("Look: dirigent approvals")
+    return DONE
