@@ -35,6 +35,24 @@ def test_publishing_starts_what_is_triggered(data: Path) -> None:
     assert "another event 'e1'" in changed.err
 
 
+def test_publishing_does_not_wait_for_what_takes_long(tmp_path: Path) -> None:
+    """What the event wakes then waits for a month: that is shown, and the command line is free again."""
+    file = tmp_path / "patience.yaml"
+    file.write_text(
+        "name: patience\nsteps:\n"
+        "  - {id: order, type: wait_for_event, event: ordered}\n"
+        "  - {id: patience, type: wait, duration: 30d}\n"
+    )
+    begun = dirigent("run", file, "-o", "json", data=tmp_path).data["execution_id"]
+    said = dirigent("event", "publish", "--type", "ordered", data=tmp_path)
+    assert (said.code, begun in said.out) == (0, True)
+    (step,) = [
+        s for s in dirigent("show", begun, "-o", "json", data=tmp_path).data["steps"] if s["id"] == "patience"
+    ]
+    assert step["status"] == "waiting"
+    assert step["reason"].startswith("until 20")
+
+
 def test_an_event_from_a_file(data: Path, tmp_path: Path) -> None:
     """A file has the attributes of CloudEvents; options win over it."""
     file = tmp_path / "event.json"

@@ -7,7 +7,10 @@ import pytest
 from dirigent.domain.approval import Deciders
 from dirigent.domain.command import InvokeAction
 from dirigent.domain.errors import IllegalTransition
-from dirigent.domain.event import ApprovalDecided, ApprovalRequested, Failure
+from dirigent.domain.event import ApprovalDecided, ApprovalRequested, Failure, WaitStarted
+from dirigent.domain.moments import iso
+from dirigent.interpreter.machine import Machine
+from dirigent.interpreter.reading import read_execution
 from tests.interpreter.harness import APPROVAL_MS, START, Ask, Harness, Unknown, agent, flow, step
 
 
@@ -175,6 +178,29 @@ def test_what_is_no_point_in_time_fails_the_step(until) -> None:
     assert (harness.status, harness.timers) == ("failed", {})
     assert harness.machine.state.failure is not None
     assert harness.machine.state.failure.code == "expression_error"
+
+
+def test_a_wait_says_until_when() -> None:
+    """Who looks at the run sees the step, and what it waits for."""
+    harness = Harness(flow(step("a", "wait", duration="2h"), agent("b")))
+    waiting = read_execution(harness.events).steps["a"]
+    assert (waiting.status, waiting.reason) == ("waiting", f"until {iso(START + 7_200_000)}")
+    harness.fire("wait:a")
+    assert read_execution(harness.events).steps["a"].status == "succeeded"
+
+
+@pytest.mark.parametrize("fired", [False, True])
+def test_a_journal_that_does_not_say_until_when_reads_as_ever(fired) -> None:
+    """As those of earlier versions: the same steps, the same timers, the same outputs."""
+    harness = Harness(flow(step("a", "wait", duration="2h"), agent("b")))
+    if fired:
+        harness.fire("wait:a")
+    machine = Machine(harness.machine.graph)
+    for event in harness.events:
+        if not isinstance(event, WaitStarted):
+            machine.apply(event)
+    assert machine.outstanding == harness.machine.outstanding
+    assert machine.state.outputs == harness.machine.state.outputs
 
 
 def test_a_timer_that_is_not_waited_for_wakes_nothing() -> None:

@@ -137,7 +137,7 @@ class _NoRuntime:
     async def offer(self, execution_id: str, signal: SignalReceived) -> bool:
         raise Conflict("The data folder is open for reading.")
 
-    async def rest(self, execution_id: str) -> None:
+    async def rest(self, execution_id: str, *, before: int = 0) -> None:
         raise Conflict("The data folder is open for reading.")
 
     def observe(

@@ -114,7 +114,7 @@ def _line(step: StepProgress, now_ms: int) -> Text:
 
 def _told(step: StepProgress) -> str:
     parts = [step.status, _count(step), span(step.seconds) if step.seconds else ""]
-    if step.status in ("failed", "skipped"):
+    if step.status in ("failed", "skipped", "waiting"):
         parts.append(step.note)
     return "  ".join(filter(None, parts))
 

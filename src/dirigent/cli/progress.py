@@ -17,12 +17,15 @@ from dirigent.domain.event import (
     ExecutionFailed,
     ExecutionStarted,
     FanOutStarted,
+    SignalAwaited,
     StepCompleted,
     StepFailed,
     StepOutcomeUnknown,
     StepSkipped,
     StepStarted,
+    WaitStarted,
 )
+from dirigent.domain.moments import iso
 
 ENDED = ("succeeded", "failed", "skipped", "rejected", "expired")
 PLAN_STEP = "plan"
@@ -175,6 +178,10 @@ class RunProgress:
             step.note = event.reason
         if isinstance(event, StepFailed):
             step.note = event.error.message
+        if isinstance(event, SignalAwaited):
+            step.note = f"for {event.event}"
+        if isinstance(event, WaitStarted):
+            step.note = f"until {iso(event.until)}"
         if isinstance(event, StepCompleted) and name == PLAN_STEP:
             self._note_plan(event.output)
 
@@ -213,6 +220,8 @@ def _status_after(event: Event) -> str:
             return "outcome_unknown"
         case ApprovalRequested():
             return "held" if event.kind == "hold" else "waiting"
+        case SignalAwaited() | WaitStarted():
+            return "waiting"
         case ApprovalDecided():
             return "running" if event.decision == "approved" else event.decision
         case ChildEnded():

@@ -13,7 +13,7 @@ from dirigent.cli.progress import RunProgress
 from dirigent.cli.remote import serving
 from dirigent.cli.screen import Screen
 from dirigent.cli.telling import tell
-from dirigent.cli.watching import watch_and_tell
+from dirigent.cli.watching import PATIENCE_MS, watch_and_tell
 from dirigent.engine import Engine
 from dirigent.settings import Settings
 
@@ -61,5 +61,5 @@ async def _here(settings: Settings, screen: Screen, wish: Wish) -> int:
         if wish.shown:
             progress.follow(shown)
             return await watch_and_tell(dirigent, screen, progress, resumed=False)
-        await dirigent.engine.rest(shown.partition("/")[0])
+        await dirigent.engine.rest(shown.partition("/")[0], patience_ms=PATIENCE_MS)
         return tell_status(screen, shown, dirigent.engine.row(shown).status)

@@ -22,6 +22,9 @@ AT_ONCE_SECONDS = 0.2
 POLL_SECONDS = 0.25
 UNDER_WAY = ("pending", "running", "awaiting_approval", "cancelling", "compensating")
 QUIET_SECONDS = 1.5
+
+# A command that only hands something in stays for what follows from it, but not for a wait that is longer.
+PATIENCE_MS = 5_000
 GOOD = ("completed", "partially_completed", "awaiting_approval", "running")
 
 Hear = Callable[[str, Event], None]

@@ -343,6 +343,13 @@ class TimerFired(Event, frozen=True, kw_only=True, tag=True):
     timer: str
 
 
+class WaitStarted(Event, frozen=True, kw_only=True, tag=True):
+    """A step of type wait goes on at a moment, in milliseconds since 1970. Older journals do not say so."""
+
+    step: str
+    until: int
+
+
 class SignalAwaited(Event, frozen=True, kw_only=True, tag=True):
     """A step waits for a signal; `event` is its name or a pattern, `expires_at` is 0 where no time is set."""
 
@@ -461,6 +468,7 @@ AnyEvent = (
     | ApprovalVoted
     | ApprovalDecided
     | TimerFired
+    | WaitStarted
     | SignalAwaited
     | SignalReceived
     | WaitEnded

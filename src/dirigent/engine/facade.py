@@ -107,9 +107,13 @@ class Engine(Decisions, Signals, Forks):
                 return candidate
         raise Conflict("A hundred thousand goals were handed in within one second.", fix="Try again.")
 
-    async def rest(self, execution_id: str) -> Reading:
-        """Wait until the execution has ended or only waits for a person; returns how it stands."""
-        await self.runtime.rest(execution_id)
+    async def rest(self, execution_id: str, *, patience_ms: int = 0) -> Reading:
+        """Wait until the execution has ended or only waits for a person; returns how it stands.
+
+        With `patience_ms` also where it waits for a time that is further away than this.
+        """
+        before = self._clock.now_ms() + patience_ms if patience_ms else 0
+        await self.runtime.rest(execution_id, before=before)
         return self.read(execution_id)
 
     async def cancel(self, execution_id: str, actor: str, reason: str = "") -> None:

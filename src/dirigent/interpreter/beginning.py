@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from dirigent.domain.canonical import digest_of
-from dirigent.domain.command import BreakOff, InvokeAction, StartChild, StartTimer
+from dirigent.domain.command import BreakOff, InvokeAction, RecordEvent, StartChild, StartTimer
 from dirigent.domain.errors import ExpressionError
 from dirigent.domain.event import (
     ApprovalRequested,
@@ -16,6 +16,7 @@ from dirigent.domain.event import (
     StepSkipped,
     StepTakenOver,
     Unsettled,
+    WaitStarted,
 )
 from dirigent.domain.ids import approval_id, child_execution_id
 from dirigent.domain.patterns import is_pattern
@@ -190,6 +191,7 @@ def _begin_wait(turn: Turn, step: str) -> None:
         return
     turn.state.steps[step].status = "waiting"
     turn.order(f"timer:wait:{step}", StartTimer(timer=f"wait:{step}", due=due))
+    turn.commands.append(RecordEvent(event=WaitStarted(at=now, step=step, until=due)))
 
 
 def _begin_wait_for_event(turn: Turn, step: str) -> None:

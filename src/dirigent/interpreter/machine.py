@@ -45,6 +45,7 @@ from dirigent.domain.event import (
     StepTakenOver,
     TimerFired,
     WaitEnded,
+    WaitStarted,
 )
 from dirigent.domain.workflow import Definition
 from dirigent.interpreter import (
@@ -95,6 +96,7 @@ HANDLERS: dict[type[Event], Handler] = {
     ApprovalVoted: approvals.approval_voted,
     ApprovalDecided: approvals.approval_decided,
     TimerFired: waits.timer_fired,
+    WaitStarted: waits.wait_started,
     SignalAwaited: signals.signal_awaited,
     SignalReceived: signals.signal_received,
     WaitEnded: signals.wait_ended,
@@ -184,6 +186,7 @@ LIFECYCLE: dict[type[Event], frozenset[str]] = {
     OutputMapped: frozenset({"running"}),
     IterationStarted: frozenset({"running"}),
     FanOutStarted: frozenset({"running"}),
+    WaitStarted: frozenset({"running", "waiting"}),
     SignalAwaited: frozenset({"running"}),
     WaitEnded: frozenset({"waiting"}),
     ChildEnded: frozenset({"running"}),

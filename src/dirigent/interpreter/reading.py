@@ -42,7 +42,9 @@ from dirigent.domain.event import (
     StepStarted,
     StepTakenOver,
     WaitEnded,
+    WaitStarted,
 )
+from dirigent.domain.moments import iso
 
 
 class StepReading(msgspec.Struct, kw_only=True):
@@ -245,6 +247,11 @@ def _approval_decided(reading: Reading, event: ApprovalDecided) -> None:
     step.reason = event.comment or f"{event.decision} by {event.actor}"
 
 
+def _wait_started(reading: Reading, event: WaitStarted) -> None:
+    step = reading.step(event.step, event.at)
+    step.status, step.attempts, step.reason = "waiting", 1, f"until {iso(event.until)}"
+
+
 def _signal_awaited(reading: Reading, event: SignalAwaited) -> None:
     step = reading.step(event.step, event.at)
     step.status, step.attempts, step.reason = "waiting", 1, f"for {event.event}"
@@ -333,6 +340,7 @@ _READERS: dict[type[Event], Callable[[Reading, Any], None]] = {
     ApprovalRequested: _approval_requested,
     ApprovalVoted: _approval_voted,
     ApprovalDecided: _approval_decided,
+    WaitStarted: _wait_started,
     SignalAwaited: _signal_awaited,
     WaitEnded: _wait_ended,
     ChildEnded: _child_ended,

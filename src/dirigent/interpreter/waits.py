@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dirigent.domain.event import StepCompleted, TimerFired
+from dirigent.domain.event import StepCompleted, TimerFired, WaitStarted
 from dirigent.interpreter.approvals import approval_expired
 from dirigent.interpreter.lifecycle import execution_timed_out
 from dirigent.interpreter.outcomes import look_due
@@ -11,6 +11,11 @@ from dirigent.interpreter.signals import wait_expired
 from dirigent.interpreter.state import Turn
 from dirigent.interpreter.steps import retry_due
 from dirigent.interpreter.stopping import time_out
+
+
+def wait_started(turn: Turn, event: WaitStarted) -> None:
+    """Said for people; the timer is what the machine goes by, so a journal may be without it."""
+    _ = turn, event
 
 
 def timer_fired(turn: Turn, event: TimerFired) -> None:

@@ -459,8 +459,8 @@ class Runtime(Protocol):
         """
         ...
 
-    async def rest(self, execution_id: str) -> None:
-        """Return when the execution has ended, or waits for a person and nothing else moves."""
+    async def rest(self, execution_id: str, *, before: int = 0) -> None:
+        """Return when it has ended, or waits for a person, or only for a timer due after `before`."""
         ...
 
     def observe(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from dirigent.domain.command import AwaitSignal, StartChild
+from dirigent.domain.command import AwaitSignal, Command, StartChild, StartTimer
 from dirigent.ports import Passive
 from dirigent.runtimes.live import LiveExecution
 
@@ -71,18 +71,23 @@ def root_of(execution_id: str) -> str:
     return execution_id.partition("/")[0]
 
 
-def moves(member: LiveExecution | Passive) -> bool:
-    """Whether something of an execution is under way, or will be without anybody's help."""
-    return (
-        member.moving
-        if isinstance(member, Passive)
-        else member.busy or member.machine.state.pending or is_pending(member)
-    )
+def moves(member: LiveExecution | Passive, before: int = 0) -> bool:
+    """Whether something of an execution is under way, or will be without anybody's help.
+
+    With `before`, a moment, what only a later timer wakes does not count.
+    """
+    if isinstance(member, Passive):
+        return member.moving and not 0 < before < member.until
+    return member.busy or member.machine.state.pending or is_pending(member, before)
 
 
-def is_pending(live: LiveExecution) -> bool:
+def is_pending(live: LiveExecution, before: int = 0) -> bool:
     """Whether something other than a person, a signal or a child is waited for."""
     return any(
-        not (name.startswith(PATIENT) or isinstance(command, OF_OTHERS))
+        not (name.startswith(PATIENT) or isinstance(command, OF_OTHERS) or _is_later(command, before))
         for name, command in live.machine.state.outstanding.items()
     )
+
+
+def _is_later(command: Command, before: int) -> bool:
+    return isinstance(command, StartTimer) and 0 < before < command.due

@@ -152,9 +152,12 @@ class LocalRuntime:
         live = self._awake(execution_id)
         return live is not None and await live.receive(signal, keep=False)
 
-    async def rest(self, execution_id: str) -> None:
-        """Return when the execution has ended, or waits for a person or a signal and nothing else moves."""
-        while self._failure is None and self._moves(execution_id):
+    async def rest(self, execution_id: str, *, before: int = 0) -> None:
+        """Return when the execution has ended, or waits for a person or a signal and nothing else moves.
+
+        With `before`, a moment, also where nothing but a later timer is waited for.
+        """
+        while self._failure is None and self._moves(execution_id, before):
             await self._live.changed(execution_id)
         if self._failure is not None:
             raise self._failure
@@ -477,8 +480,8 @@ class LocalRuntime:
             live.obey([command for command in live.machine.outstanding if isinstance(command, StartChild)])
         return durable
 
-    def _moves(self, execution_id: str) -> bool:
-        return any(map(moves, self._live.below(execution_id)))
+    def _moves(self, execution_id: str, before: int) -> bool:
+        return any(moves(member, before) for member in self._live.below(execution_id))
 
     def _absent(self, execution_id: str) -> DirigentError:
         if execution_id in self.damaged:

@@ -155,6 +155,7 @@ async def _decide_rows(
     from dirigent.bootstrap.beside import Books, reading
     from dirigent.cli.decisions import Here, There, decide_all, roots_of, tell_decided
     from dirigent.cli.remote import serving
+    from dirigent.cli.watching import PATIENCE_MS
 
     ids = [row.approval_id for row in rows]
     server = serving(settings)
@@ -167,7 +168,7 @@ async def _decide_rows(
     async with Dirigent(settings=settings) as dirigent:
         decided = await decide_all(Here(dirigent=dirigent), ids, decision, comment)
         for root in roots_of(rows):
-            await dirigent.engine.rest(root)
+            await dirigent.engine.rest(root, patience_ms=PATIENCE_MS)
         return tell_decided(screen, Books(engine=dirigent.engine, records=dirigent.records), decided)
 
 

@@ -133,6 +133,7 @@ def replay_command(
 async def _publish(settings: Settings, screen: Screen, event: dict[str, Any]) -> int:
     from dirigent.bootstrap import Dirigent
     from dirigent.cli.remote import serving
+    from dirigent.cli.watching import PATIENCE_MS
     from dirigent.domain.canonical import plain
 
     server = serving(settings)
@@ -142,7 +143,7 @@ async def _publish(settings: Settings, screen: Screen, event: dict[str, Any]) ->
         async with Dirigent(settings=settings) as dirigent:
             told = plain(await dirigent.publish(event))
             for execution_id in told["triggered"]:
-                await dirigent.engine.rest(execution_id)
+                await dirigent.engine.rest(execution_id, patience_ms=PATIENCE_MS)
     if screen.json:
         screen.document(told)
         return DONE

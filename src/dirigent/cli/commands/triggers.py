@@ -131,13 +131,14 @@ def fire_command(
     trigger
         As `dirigent trigger list` gives it.
     """
+    from dirigent.cli.watching import PATIENCE_MS
     from dirigent.cli.workflow_input import read_input
 
     given = read_input(input) if input else None
 
     async def here(dirigent: Dirigent) -> dict[str, Any]:
         execution_id = await dirigent.triggers.fire(trigger, given, tenant=org or "")
-        await dirigent.engine.rest(execution_id)
+        await dirigent.engine.rest(execution_id, patience_ms=PATIENCE_MS)
         return {"id": trigger, "execution_id": execution_id}
 
     return _act(common, "fire", trigger, org, {"input": given}, here)
