@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dirigent.testing.simulation.loop import SimulatedLoop, simulated_loop
-from dirigent.testing.simulation.scheduler import Scheduler
+from dirigent.testing.simulation.scheduler import TURN_S, Scheduler
 
 
 def made(seed: int = 1) -> SimulatedLoop:
@@ -154,3 +154,24 @@ def test_a_set_of_tasks_has_an_order() -> None:
 
     names = loop.run_until_complete(work())
     assert names == sorted(names, key=lambda name: int(name.partition("-")[2]))
+
+
+def test_a_timer_can_be_cancelled_until_it_runs() -> None:
+    """Of two that are due together and each cancel the other one runs, as on every event loop."""
+    for seed in range(10):
+        loop, seen = made(seed), list[int]()
+
+        async def work(seen: list[int] = seen) -> None:
+            loop, timers = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
+
+            def fire(number: int) -> None:
+                seen.append(number)
+                timers[1 - number].cancel()
+
+            soon = loop.time() + TURN_S / 2  # both have come before the next turn
+            timers += [loop.call_at(soon, fire, number) for number in range(2)]
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+        loop.run_until_complete(work())
+        assert len(seen) == 1

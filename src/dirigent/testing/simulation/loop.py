@@ -161,16 +161,17 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: Any = None
-    ) -> Due:
+    ) -> _Later:
         """Run a callback after some time."""
         return self.call_at(self._scheduler.now + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Any = None
-    ) -> Due:
+    ) -> _Later:
         """Run a callback at a time of this loop."""
-        bound = context if context is not None else contextvars.copy_context()
-        return self._scheduler.at(when, self._due, callback, args, bound)
+        later = _Later(callback, args, context)
+        later.due = self._scheduler.at(when, self._due, later)
+        return later
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future of this loop."""
@@ -193,7 +194,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     ) -> Awaitable[T]:
         """Do blocking work a moment later; there are no threads."""
         done = self.create_future()
-        self._scheduler.after(BLOCKING_S, self._due, _work, (done, func, args), contextvars.copy_context())
+        self._scheduler.after(BLOCKING_S, self._due, _Soon(_work, (done, func, args), None))
         return done
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
@@ -211,8 +212,9 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._numbers += 1
         return self._numbers
 
-    def _due(self, callback: Callable[..., object], args: tuple[Any, ...], context: Any) -> None:
-        self.call_soon(callback, *args, context=context)
+    def _due(self, soon: _Soon) -> None:
+        if not self._killed:
+            self._ready.append(soon)
 
     def _run(self, soon: _Soon) -> None:
         assert soon.call is not None, "what was cancelled is not run"
@@ -247,6 +249,19 @@ class _Soon:
     def cancelled(self) -> bool:
         """Whether it will not run."""
         return self.call is None
+
+
+class _Later(_Soon):
+    """A callback that is to run at a time. It can be cancelled until it runs, also when its time has come."""
+
+    __slots__ = ("due",)
+
+    due: Due
+
+    def cancel(self) -> None:
+        """It does not run any more."""
+        self.due.cancel()
+        super().cancel()
 
 
 def _work(done: asyncio.Future[Any], func: Callable[..., Any], args: tuple[Any, ...]) -> None:
