@@ -217,3 +217,19 @@ def test_a_probe_by_the_call_of_another_agents_action_is_one() -> None:
     report = check(stage.disk.read(), (), stage.receiver.log, quiet=quiet)
     assert report.exercised["L6"] == 1
     assert "L6" not in report.broken
+
+
+def test_a_probe_that_is_broken_off_lets_another_one_through() -> None:
+    """Whoever is cancelled while it probes a circuit tells nothing about it."""
+    stage = Stage(hold=("look",))
+    looks = [act(f"s{number}", "look", timeout="1s", on_error="continue") for number in range(5)]
+    stage.start(flow(*looks, type="sequential"))
+    stage.pass_time(40)
+    stage.start(flow(act("probe", "look")), "f")
+    stage.pass_time(1)
+    stage.receiver.held = ()
+    stage.ask(lambda engine: engine.cancel("f", "anna"))
+    stage.start(flow(act("next", "look")), "g")
+    stage.pass_time(1)
+    assert stage.events("f")[-1] == "ExecutionCancelled"
+    assert stage.events("g")[-1] == "ExecutionCompleted"

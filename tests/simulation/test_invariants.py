@@ -10,10 +10,12 @@ import pytest
 
 from dirigent.domain.event import (
     ApprovalDecided,
+    ApprovalVoted,
     Event,
     ExecutionCompleted,
     ExecutionPaused,
     ExecutionResumed,
+    ExecutionStarted,
     Failure,
     SignalReceived,
     StepCompleted,
@@ -155,6 +157,19 @@ def cancelled_and_called(run: Written) -> None:
     run.recorder[-1] = replace(run.recorder[-1], sent=run.tick())
 
 
+def votes_twice(run: Written) -> None:
+    """One of several says yes, and yes again."""
+    said = ApprovalVoted(at=run.now, step="held", approval_id="apr_held", decision="approved", actor="ann")
+    renumber(run, [*run.journal, *[replace(run.journal[-1], event=said)] * 2])
+
+
+def at_level(run: Written, level: str) -> None:
+    """The execution may do this much by itself."""
+    first = next(recorded for recorded in run.journal if isinstance(recorded.event, ExecutionStarted))
+    passport = replace(first.event.passport, autonomy=level)  # type: ignore[attr-defined]
+    change(ExecutionStarted, passport=passport)(run)
+
+
 LIES: list[tuple[str, str, Falsify]] = [
     ("S1", "an acknowledged decision is gone", drop(ApprovalDecided, 1)),
     ("S1", "an acknowledged pause is another's", entry(Answered, 1, actor="eve")),
@@ -183,6 +198,10 @@ LIES: list[tuple[str, str, Falsify]] = [
     ("S1", "an acknowledged signal is gone", drop(SignalReceived)),
     ("S15", "a signal is received twice", repeat(SignalReceived)),
     ("S15", "a signal is taken by two", repeat(WaitEnded)),
+    ("S15", "a signal that is there is not taken", change(WaitEnded, signal_id="")),
+    ("S15", "somebody votes twice", votes_twice),
+    ("S16", "a risky action acts and nobody approved it", change(StepStarted, 0, risk="R4")),
+    ("S17", "level 0 acts", lambda run: at_level(run, "L0")),
     ("S16", "something else is done than was approved", change(StepStarted, 5, payload="other")),
     ("S16", "something else is approved than was shown", change(ApprovalDecided, payload="other")),
     ("S16", "it is done after a rejection", change(ApprovalDecided, decision="rejected")),

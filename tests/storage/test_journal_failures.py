@@ -16,6 +16,7 @@ import pytest
 
 from dirigent.domain.errors import DataFolderBusy, StorageFailure
 from dirigent.storage.sqlite.journal import SqliteJournal
+from dirigent.storage.sqlite.writer import BATCH_EVENTS_MAX
 from tests.storage.journals import database, note, opened
 
 KILLS = 10
@@ -253,6 +254,22 @@ async def test_a_failed_batch_takes_those_behind_it_along(tmp_path: Path) -> Non
         await first
     with pytest.raises(StorageFailure):
         await journal.append("e", 2, [note(3)])
+    await journal.close()
+
+
+async def test_a_batch_that_waits_behind_one_that_fails_is_lost_with_it(tmp_path: Path) -> None:
+    """It was on its way already, and nothing would be wrong with it by itself."""
+    journal = SqliteJournal.open(tmp_path)
+    await journal.append("e", 0, [note(1)])
+    with database(tmp_path) as connection:
+        connection.execute("INSERT INTO events VALUES (2, 9, 9, 0, x'00', x'00')")
+    many = [note(number) for number in range(BATCH_EVENTS_MAX)]
+    first, behind = journal.append("e", 1, many), journal.append("f", 0, many)
+    with pytest.raises(StorageFailure, match="failed"):
+        await first
+    with pytest.raises(StorageFailure, match="failed"):
+        await behind
+    assert journal.read("f") == []
     await journal.close()
 
 

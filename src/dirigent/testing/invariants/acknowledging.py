@@ -9,6 +9,7 @@ from typing import Any
 from dirigent.domain.canonical import digest_of
 from dirigent.domain.event import (
     ApprovalDecided,
+    ApprovalVoted,
     CancelRequested,
     Event,
     ExecutionPaused,
@@ -19,6 +20,7 @@ from dirigent.domain.event import (
 )
 from dirigent.testing.invariants.evidence import (
     ACKNOWLEDGED,
+    REFUSED,
     Answered,
     Ended,
     Entry,
@@ -38,6 +40,7 @@ NOTES: dict[str, type[CancelRequested] | type[ExecutionPaused] | type[ExecutionR
 }
 APPLIED: tuple[tuple[type[Event], Callable[[Any], str]], ...] = (
     (ApprovalDecided, lambda event: f"{event.approval_id} was decided"),
+    (ApprovalVoted, lambda event: f"{event.actor} voted on {event.approval_id}"),
     (SignalReceived, lambda event: f"signal {event.signal_id!r} was received"),
     (WaitEnded, lambda event: event.signal_id and f"signal {event.signal_id!r} was taken"),
 )
@@ -55,6 +58,7 @@ def check_answers(history: History, client: Sequence[Entry], findings: Findings)
     _starts(history, acknowledged, findings)
     _requests(history, acknowledged, findings)
     _decisions(history, findings)
+    _rested(answers, findings)
     _shown(history, client, findings)
     _told(history, client, findings)
     _after_failure(history, client, acknowledged, findings)
@@ -76,7 +80,7 @@ def _starts(history: History, acknowledged: Iterable[Answered], findings: Findin
 
 
 def _requests(history: History, acknowledged: Iterable[Answered], findings: Findings) -> None:
-    asked = Counter(_named(answer) for answer in acknowledged if answer.request != "start")
+    asked = Counter(_named(answer) for answer in acknowledged if answer.request not in ("start", "rest"))
     asked.update(
         {name: 1 - times for name, times in asked.items() if name[1] == "signal"}
     )  # told once, however often
@@ -96,7 +100,7 @@ def _named(answer: Answered) -> tuple[str, str, str, str]:
 
 
 def _answers(event: Event, request: str, subject: str, actor: str) -> bool:
-    if isinstance(event, ApprovalDecided):
+    if isinstance(event, ApprovalDecided | ApprovalVoted):
         decision = DECISIONS.get(request)
         return event.decision == decision and event.approval_id == subject and event.actor == actor
     if isinstance(event, StepOutcomeResolved):
@@ -120,6 +124,13 @@ def _decisions(history: History, findings: Findings) -> None:
         for name, count in applied.items():
             if count > 1:
                 findings.broken("S15", f"{name} {count} times", stream.name)
+
+
+def _rested(answers: Iterable[Answered], findings: Findings) -> None:
+    """Who waits for a run to rest is told of what broke the driver, or that there is no such run."""
+    for answer in answers:
+        if answer.request == "rest" and answer.result == REFUSED and answer.code == "conflict":
+            findings.broken("X1", "the driver broke", answer.execution)
 
 
 def _shown(history: History, client: Iterable[Entry], findings: Findings) -> None:

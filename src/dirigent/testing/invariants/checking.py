@@ -13,11 +13,13 @@ from dirigent.testing.invariants.effects import check_effects
 from dirigent.testing.invariants.evidence import Called, Entry
 from dirigent.testing.invariants.findings import Findings, Report
 from dirigent.testing.invariants.history import History
+from dirigent.testing.invariants.levels import check_levels
 from dirigent.testing.invariants.liveness import Quiet, check_liveness
 from dirigent.testing.invariants.money import check_budgets
 from dirigent.testing.invariants.projecting import check_projections
 from dirigent.testing.invariants.recording import check_recording
 from dirigent.testing.invariants.replaying import replay_all
+from dirigent.testing.invariants.signalling import check_signals
 from dirigent.testing.invariants.stepping import check_steps
 
 
@@ -53,6 +55,8 @@ def check(
     check_recording(history, findings, verification)
     replays = replay_all(history, findings, twice=twice)
     check_steps(history, findings)
+    check_levels(history, findings)
+    check_signals(history, findings)
     check_answers(history, client, findings)
     check_effects(history, client, recorder, findings)
     check_budgets(history, findings)

@@ -96,9 +96,9 @@ class Narrow:
 
     @action(risk=Risk.R0, effect=Effect.READ)
     async def delegate(self, item: Any, ctx: Context) -> list[Any]:
-        """Have two others act, one after the other."""
-        first = await ctx.call("outside", "send", item=item)
-        return [first, await ctx.call("outside", "fire", item=item)]
+        """Have two others act, one after the other, and read something at last."""
+        done = [await ctx.call("outside", "send", item=item), await ctx.call("outside", "fire", item=item)]
+        return [*done, await _call(ctx, "narrow", "delegate", Effect.READ, item)]
 
 
 class Rules:

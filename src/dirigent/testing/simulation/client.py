@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from dirigent.domain.errors import DirigentError
 from dirigent.domain.event import (
@@ -91,6 +91,9 @@ class Clients:
     crash for what they missed.
     """
 
+    tenants: ClassVar[tuple[str, ...]] = TENANTS
+    tries_max: ClassVar[int] = TRIES_MAX
+
     def __init__(
         self,
         line: Line,
@@ -119,7 +122,7 @@ class Clients:
     def begin(self, executions: int, within_s: float) -> None:
         """Plan to start so many executions within some seconds."""
         for number in range(executions):
-            name, tenant = f"e{number}", self._chance.choice(TENANTS)
+            name, tenant = f"e{number}", self._chance.choice(self.tenants)
             self.started[name] = tenant
             self._scheduler.after(self._chance.uniform(0, within_s), self._start, name, tenant)
 
@@ -151,7 +154,7 @@ class Clients:
 
     def sweep(self) -> None:
         """Look for what was missed; in the end again and again."""
-        for tenant in TENANTS:
+        for tenant in self.tenants:
             self._ask(lambda engine, tenant=tenant: self._look(engine, tenant), self._looked)  # type: ignore[misc]
         if not self.patient:
             self._scheduler.after(SWEEP_S, self.sweep)
@@ -239,7 +242,7 @@ class Clients:
     def _change_mind(self, execution: str) -> None:
         word = self._chance.choice(("cancel", "pause", "pause", "rest", "rest", "early"))
         if word == "rest":
-            self._ask(lambda engine: engine.rest(execution), lambda _: None)
+            self._send(Wish(request="rest", execution=execution, work=lambda engine: engine.rest(execution)))
         elif word == "early":
             self._signal(execution, self._somebody("signal"))
         else:
@@ -345,7 +348,7 @@ class Clients:
             )
         )
         again = outcome.result == UNKNOWN or outcome.code in ("storage_failure", "execution_not_found")
-        if again and (wish.tries < TRIES_MAX or wish.request == "start"):
+        if again and (wish.tries < self.tries_max or wish.request == "start"):
             self._scheduler.after(PATIENCE_S, self._send, wish)
 
     def _hesitation(self) -> float:
