@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: run test check bench bench-peers crash damage sim serve docs clean lock lock-peers help
+.PHONY: run test check bench bench-peers crash damage sim mutants serve docs clean lock lock-peers help
 
 run: $(READY)  ## Load the example company and work on a goal (data in .dirigent)
 	@$(BIN)/dirigent import examples/wholesaler --org org_123
@@ -37,6 +37,9 @@ damage: $(READY)  ## Cut the power 20,000 times, damage every file, fail every w
 
 sim: $(READY)  ## Simulate 5,000 runs under faults and check every invariant (SEED=123 repeats one, SEEDS=500)
 	@$(BIN)/dirigent simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),5000) --jobs $(JOBS))
+
+mutants: $(READY)  ## Plant sixty faults in copies of the engine, and see which of them simulation and tests find (ONLY=timer)
+	@$(BIN)/python -m campaigns mutants --jobs $(JOBS) $(if $(ONLY),--only "$(ONLY)")
 
 serve: $(READY)  ## Start the HTTP server on 127.0.0.1:8080
 	@$(BIN)/dirigent serve

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from campaigns.crash import kills, named_points
 from campaigns.disk import damage, failing, power
+from campaigns.mutants import hunting
 from campaigns.verdict import Verdict, worst
 
 Campaign = Callable[[argparse.Namespace], Iterable[Verdict]]
@@ -42,6 +43,13 @@ def _parser() -> argparse.ArgumentParser:
     hurt.add_argument("--share", type=float, default=1.0, help="of all damage, for a quick look")
     fail = command("failing", "fail the n-th write or sync", lambda a: failing.run(a.every, a.seed))
     fail.add_argument("--every", type=int, default=1, help="only every so many-th operation fails")
+    plant = command(
+        "mutants", "plant faults, and see which of them the simulation and the tests find", _mutants
+    )
+    plant.add_argument("--seeds", type=int, default=hunting.SEEDS, help="played against each mutant at most")
+    plant.add_argument("--only", default="", help="those whose name holds this")
+    plant.add_argument("--jobs", type=int, default=hunting.JOBS, help="mutants tried at once")
+    plant.set_defaults(seed=1)
     command("disk", "power, damage and failing in full", _disk)
     return parser
 
@@ -62,6 +70,10 @@ def _crash(given: argparse.Namespace) -> Iterator[Verdict]:
     yield kills.control(given.seed)
     yield named_points.campaign(named_points.Plan(seed=given.seed))
     yield named_points.control(given.seed)
+
+
+def _mutants(given: argparse.Namespace) -> Iterator[Verdict]:
+    return hunting.campaign(seeds=given.seeds, first=given.seed, only=given.only, jobs=given.jobs)
 
 
 def _disk(given: argparse.Namespace) -> Iterator[Verdict]:
