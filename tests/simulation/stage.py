@@ -161,7 +161,7 @@ class Holding(Receiver):
 
     held: tuple[str, ...] = ()
 
-    def fault_of(self, action: str, effect: str) -> str:
+    def fault_of(self, agent: str, action: str, effect: str) -> str:
         return "lost_reply" if action in self.held else ""
 
     def calls(self, action: str) -> list[Called]:

@@ -64,7 +64,7 @@ def differing(tally: Tally) -> list[int]:
 
 def play_one(seed: int) -> Run:
     """One seed, with everything that can be checked about it."""
-    _quieten()
+    quieten()
     run, simulation = Player(DRIVERS).play(seed)
     _on_disk(run, simulation)
     return run
@@ -88,13 +88,13 @@ _for_ever = ExitStack()
 
 
 def _begin_worker(*, for_ever: bool = False) -> None:
-    _quieten()
+    quieten()
     _player[:] = [Player(DRIVERS)]
     if for_ever:
         _for_ever.enter_context(_collecting_seldom())
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Faults are meant to happen: what the engine logs about them is no news."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 

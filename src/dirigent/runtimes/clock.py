@@ -21,14 +21,19 @@ class SystemClock:
     """Wall-clock time; where the machine's clock is set back, it goes on at the pace of the steady one.
 
     `wall` gives seconds since the epoch, `steady` seconds that no one can set. A wall clock that is set
-    ahead, or a machine that slept, is followed within `LONGEST_SLEEP_S`. Alarms go off in the order of
+    ahead, or a machine that slept, is followed within `longest_sleep_s`. Alarms go off in the order of
     their times.
     """
 
     def __init__(
-        self, *, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic
+        self,
+        *,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+        longest_sleep_s: float = LONGEST_SLEEP_S,
     ) -> None:
         self._wall = wall
+        self._longest_sleep_s = longest_sleep_s
         self._steady = steady
         self._anchor_ms = 0.0
         self._anchored_at = steady()
@@ -79,7 +84,7 @@ class SystemClock:
             if planned.due <= due:
                 return
             planned.handle.cancel()
-        wait = min(max(0.0, (due - self.now_ms()) / 1000), LONGEST_SLEEP_S)
+        wait = min(max(0.0, (due - self.now_ms()) / 1000), self._longest_sleep_s)
         self._wake_up = _WakeUp(loop, due, loop.call_later(wait, self._wake))
 
     def _wake(self) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from dirigent.cli.failures import DONE, FAILED, complain
 from dirigent.cli.options import DEFAULT, Common
+from dirigent.cli.rehearsal_options import NOTHING, OfAWorkflow
+from dirigent.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
     from dirigent.cli.screen import Screen
@@ -21,19 +24,36 @@ TRACE_SHOWN = 40
 
 
 def simulate_command(
+    workflows: Annotated[tuple[Path, ...], Parameter(negative=())] = (),
+    /,
     *,
     seed: Annotated[int | None, Parameter(help="Play this one, and show what happened.")] = None,
-    seeds: Annotated[int, Parameter(help="How many runs to play.")] = SEEDS,
+    seeds: Annotated[int, Parameter(name=("--seeds", "--runs"), help="How many runs to play.")] = SEEDS,
     first: Annotated[int, Parameter(help="The seed to begin with.")] = 1,
     jobs: Annotated[int | None, Parameter(help="Processes; else one per core.")] = None,
+    own: OfAWorkflow = NOTHING,
     common: Common = DEFAULT,
 ) -> int:
-    """Play runs of the engine under faults; exit code 1 where an invariant is broken.
+    """Play runs under faults; exit code 1 where a promise of the engine is broken.
 
-    Nothing outside is reached: disk, time, agents and clients are simulated, and every run hangs on its
-    seed alone.
+    Without a file the engine plays workflows made up by chance. With one it plays yours, and says what breaks
+    in it. Nothing outside is reached: disk, time, agents and people are simulated, and every run hangs on
+    its seed alone.
+
+    Parameters
+    ----------
+    workflows
+        Your workflow, and behind it those that it starts by name; YAML or JSON.
     """
     screen = common.screen()
+    if workflows:
+        from dirigent.cli.rehearsal import rehearse_workflow
+
+        return rehearse_workflow(screen, workflows, own, seed, range(first, first + seeds), jobs)
+    if own != NOTHING:
+        raise InvalidInput(
+            "These options are about a workflow, and none is named.", fix="dirigent simulate FILE ..."
+        )
     return _one(screen, seed) if seed is not None else _many(screen, range(first, first + seeds), jobs)
 
 

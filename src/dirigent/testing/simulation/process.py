@@ -20,6 +20,8 @@ from dirigent.testing.simulation.disk import Disk, DiskFaults, SimulatedJournal
 from dirigent.testing.simulation.loop import simulated_loop
 from dirigent.testing.simulation.scheduler import Scheduler
 
+Library = Callable[[str, str], Definition]  # a tenant's workflow by its name
+
 
 class Driven(Runtime, Protocol):
     """A driver as the composition root handles it."""
@@ -37,7 +39,7 @@ class Driven(Runtime, Protocol):
 class Drivers:
     """The engine's own driver and clock, as the composition root puts them together."""
 
-    runtime: Callable[[Journal, Projections, Dispatcher, Clock, Callable[[str, str], Definition]], Driven]
+    runtime: Callable[[Journal, Projections, Dispatcher, Clock, Library], Driven]
     clock: Callable[[Callable[[], float], Callable[[], float]], Clock]
 
 
@@ -83,6 +85,7 @@ class Process:
         registry: Registry,
         policy: PolicyGate,
         faults: DiskFaults,
+        library: Library | None = None,
     ) -> None:
         self.session = session
         self.loop = simulated_loop(world.scheduler)
@@ -107,7 +110,9 @@ class Process:
             clock=self.clock,
         )
         dispatcher = Dispatcher(registry, gates, reached)
-        self.runtime = drivers.runtime(self.journal, world.disk.rows, dispatcher, self.clock, _no_library)
+        self.runtime = drivers.runtime(
+            self.journal, world.disk.rows, dispatcher, self.clock, library or no_library
+        )
         self.engine = Engine(
             self.runtime, self.journal, world.disk.rows, self.clock, world.allows_delivery, _ids(session)
         )
@@ -171,7 +176,8 @@ class _Absent:
         raise AssertionError(f"simulated agents do not use {name}")
 
 
-def _no_library(tenant: str, name: str) -> NoReturn:
+def no_library(tenant: str, name: str) -> NoReturn:
+    """Where no workflow names another."""
     raise AssertionError(f"simulated workflows name no other, and {name} was asked for")
 
 

@@ -15,6 +15,7 @@ from dirigent.testing.simulation.faults import Faults
 from dirigent.testing.simulation.scheduler import Scheduler
 
 LARGE = "x" * 20_000
+LOOKUP = "/lookup"  # what the step of a call is called that asks whether an effect happened
 
 
 class _Request:
@@ -63,7 +64,7 @@ class Receiver:
 
     async def call(self, ctx: Context, agent: str, action: str, effect: str, inputs: dict[str, Any]) -> Any:
         """Make a call for a running action and wait for its answer."""
-        fault = self.fault_of(action, effect)
+        fault = self.fault_of(agent, action, effect)
         future = asyncio.get_running_loop().create_future()
         called = {
             "sent": self._tick(),
@@ -88,7 +89,7 @@ class Receiver:
             self._give_up(request)
             raise
 
-    def fault_of(self, action: str, effect: str) -> str:
+    def fault_of(self, agent: str, action: str, effect: str) -> str:
         """What goes wrong with a call; a network repeats only what may be repeated."""
         fault = self._faults.call()
         return "" if fault == "repeated" and effect not in ("keyed", "read", "pure") else fault
@@ -155,15 +156,19 @@ class Receiver:
             self._by_key[key] = answer
         if effect not in ("pure", "read"):
             self._done[place] = answer
-        if called["action"] == "seen":
-            return False, False, self.happened(called["execution"], called["step"].removesuffix("/lookup"))
+        if called["step"].endswith(LOOKUP):
+            return False, False, self.happened(called["execution"], called["step"].removesuffix(LOOKUP))
         return effect not in ("pure", "read"), False, answer
 
     def _answer(self, request: _Request) -> Any:
         if request.fault == "misshapen":
             return ["not", "what", "was", "promised"]
-        answer = {"n": self._chance.randrange(100), "done": request.called["action"]}
+        answer = self.given(request.called)
         return answer | {"text": LARGE} if request.fault == "large" else answer
+
+    def given(self, called: dict[str, Any]) -> Any:
+        """What an action gives."""
+        return {"n": self._chance.randrange(100), "done": called["action"]}
 
     def _reply(self, request: _Request) -> None:
         self._leave(request)

@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 from dirigent.domain.event import Event
+from dirigent.domain.workflow import Definition
 from dirigent.engine import Engine
 from dirigent.execution.registry import Registry
 from dirigent.interpreter.graph import Graph
@@ -31,7 +32,7 @@ from dirigent.testing.simulation.agents import Line, Rules
 from dirigent.testing.simulation.client import Clients, Outcome
 from dirigent.testing.simulation.disk import Disk
 from dirigent.testing.simulation.faults import CrashPlan, Faults, Rates, drawn
-from dirigent.testing.simulation.process import Drivers, Process
+from dirigent.testing.simulation.process import Drivers, Process, no_library
 from dirigent.testing.simulation.receiver import Receiver
 from dirigent.testing.simulation.scheduler import Scheduler
 
@@ -74,22 +75,8 @@ class Simulation:
         self.crashes = 0
         chance = self._chance("faults")
         self.faults = Faults(rates or drawn(chance), chance)
-        self.receiver = Receiver(
-            self.scheduler,
-            self.faults,
-            self._chance("outside"),
-            tick=self.tick,
-            durable=lambda: self.disk.durable,
-            passed=self.passed,
-        )
-        self.clients = Clients(
-            self,
-            self.scheduler,
-            self.faults,
-            self._chance("clients"),
-            tick=self.tick,
-            happened=self.receiver.happened,
-        )
+        self.receiver = self.outside()
+        self.clients = self.people()
         self._drivers = drivers
         self._registry = registry
         self._machine = self._chance("machine")
@@ -106,6 +93,32 @@ class Simulation:
         self._faults_ended_at = 0
         self._trace: deque[str] = deque(maxlen=TRACE_LINES)
         self._digest = blake2b(digest_size=16)
+
+    def outside(self) -> Receiver:
+        """The systems that actions talk to."""
+        return Receiver(
+            self.scheduler,
+            self.faults,
+            self._chance("outside"),
+            tick=self.tick,
+            durable=lambda: self.disk.durable,
+            passed=self.passed,
+        )
+
+    def library(self, tenant: str, name: str) -> Definition:
+        """A workflow that another names."""
+        return no_library(tenant, name)
+
+    def people(self) -> Clients:
+        """Those who ask the engine for things."""
+        return Clients(
+            self,
+            self.scheduler,
+            self.faults,
+            self._chance("clients"),
+            tick=self.tick,
+            happened=self.receiver.happened,
+        )
 
     # --- what the parts ask of the world ----------------------------------------------------------------
 
@@ -239,7 +252,7 @@ class Simulation:
         self._unhandled += process.loop.raised + process.raised
         process.loop.kill()
 
-    def _checked(self, quiet: Quiet, graphs: dict[str, Graph] | None, *, twice: bool) -> Run:
+    def _checked(self, quiet: Quiet | None, graphs: dict[str, Graph] | None, *, twice: bool) -> Run:
         journal = self.disk.recorded
         rows = self.disk.rows
         for number in self._open_requests:
@@ -279,7 +292,9 @@ class Simulation:
         session = str(self._sessions)
         self._passed.clear()
         self._plan = self.faults.next_crash()
-        process = self._process = Process(session, self, self._drivers, self._registry, Rules(), self.faults)
+        process = self._process = Process(
+            session, self, self._drivers, self._registry, Rules(), self.faults, self.library
+        )
         if self._plan is not None and not self._plan.point:
             process.loop.kill_at = self._plan.nth
         self.trace(f"process {session} begins")
