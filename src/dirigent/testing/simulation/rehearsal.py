@@ -244,10 +244,10 @@ class People(Clients):
 
             self._send(Wish(request=word, execution=execution, work=work, subject=approval, actor=actor))
 
-    def _settle(self, execution: str, step: str, attempt: int) -> None:
+    def _settle(self, execution: str, step: str, attempt: int, place: str) -> None:
         """As ever; what gets lost again and again is left for what it is."""
         if attempt <= LOOKED_AFTER_MAX:
-            super()._settle(execution, step, attempt)
+            super()._settle(execution, step, attempt, place)
 
     def _plan_signal(self, execution: str, step: str) -> None:
         if (execution, step) not in self._signalled:
