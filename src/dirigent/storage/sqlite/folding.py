@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -48,6 +48,10 @@ from dirigent.storage.sqlite.database import PROJECTIONS_SQL as FOLDS
 PAGE_EVENTS = 2000
 INTEGER_MAX = 2**63 - 1
 _NUMBERS = ("expires_at", "due", "event_position", "count", "version", "attempt", "sent_at")
+
+
+_Begun = tuple[int, str, ExecutionStarted]
+_Ended = tuple[str, str, int]  # which, how and when
 
 
 class Occurrence(NamedTuple):
@@ -102,15 +106,30 @@ def fold(connection: apsw.Connection, happened: Occurrence) -> None:
 
 
 def fold_all(connection: apsw.Connection, happened: Iterable[Occurrence]) -> None:
-    """As `fold`, for everything that is committed together; what arrives in masses goes in at one go."""
+    """As `fold`, for everything that is committed together; what arrives in masses goes in at one go.
+
+    An execution's start comes before all else about it and its end after all else, so the order of the rest
+    is enough.
+    """
+    begun: list[_Begun] = []
+    rest: list[Occurrence] = []
+    ended: list[_Ended] = []
     published = []
     for one in happened:
-        if type(one.event) is EventPublished:
-            published.append(_published_row(one.position, one.event))
+        event = one.event
+        if isinstance(event, ExecutionStarted):
+            begun.append((one.position, one.stream, event))
+        elif isinstance(event, ExecutionCompleted):
+            ended.append((one.stream, event.status, event.at))
+        elif isinstance(event, EventPublished):
+            published.append(_published_row(one.position, event))
         else:
-            fold(connection, one)
-    if published:
-        connection.executemany(FOLDS["event_published"], published)
+            rest.append(one)
+    _begin_all(connection, begun)
+    for one in rest:
+        fold(connection, one)
+    _end_all(connection, ended)
+    connection.executemany(FOLDS["event_published"], published)
 
 
 def refold(connection: apsw.Connection) -> None:
@@ -156,11 +175,23 @@ def _rows(connection: apsw.Connection) -> Iterator[Any]:
 
 
 def _started(connection: apsw.Connection, position: int, stream: str, event: ExecutionStarted) -> None:
+    _begin_all(connection, [(position, stream, event)])
+
+
+def _begin_all(connection: apsw.Connection, begun: Sequence[_Begun]) -> None:
+    connection.executemany(FOLDS["execution_started"], [_started_row(*one) for one in begun])
+    for position, stream, event in begun:
+        _fired(connection, position, stream, event)
+
+
+def _started_row(position: int, stream: str, event: ExecutionStarted) -> tuple[Any, ...]:
     summary = str(event.labels.get("summary", ""))
     status = "pending" if event.pending else "running"
     values = (position, stream, event.passport.tenant, event.workflow, status, event.trigger)
-    origin = event.forked_from or None
-    connection.execute(FOLDS["execution_started"], (*values, event.parent or None, event.at, summary, origin))
+    return (*values, event.parent or None, event.at, summary, event.forked_from or None)
+
+
+def _fired(connection: apsw.Connection, position: int, stream: str, event: ExecutionStarted) -> None:
     if trigger := event.labels.get("trigger"):
         cause = str(event.labels.get("cause", ""))
         fired = (position, stream, event.passport.tenant, str(trigger), event.workflow, cause, event.at)
@@ -197,19 +228,19 @@ def _compensating(connection: apsw.Connection, _: int, stream: str, event: Compe
 def _ended(
     connection: apsw.Connection, _: int, stream: str, event: ExecutionCompleted | ExecutionFailed
 ) -> None:
-    _end(connection, stream, event.status, event.at)
+    _end_all(connection, [(stream, event.status, event.at)])
 
 
 def _cancelled(connection: apsw.Connection, _: int, stream: str, event: ExecutionCancelled) -> None:
-    _end(connection, stream, "cancelled", event.at)
+    _end_all(connection, [(stream, "cancelled", event.at)])
 
 
-def _end(connection: apsw.Connection, stream: str, status: str, at: int) -> None:
-    connection.execute(FOLDS["execution_ended"], (status, at, stream))
-    connection.execute(FOLDS["close_approvals"], (at, stream))
-    connection.execute(FOLDS["waits_ended"], (stream,))
-    connection.execute(FOLDS["outcomes_left"], (at, stream))
-    connection.execute(FOLDS["no_longer_passive"], (stream,))
+def _end_all(connection: apsw.Connection, ended: Sequence[_Ended]) -> None:
+    connection.executemany(FOLDS["execution_ended"], [(status, at, stream) for stream, status, at in ended])
+    connection.executemany(FOLDS["close_approvals"], [(at, stream) for stream, _, at in ended])
+    connection.executemany(FOLDS["waits_ended"], [(stream,) for stream, _, _ in ended])
+    connection.executemany(FOLDS["outcomes_left"], [(at, stream) for stream, _, at in ended])
+    connection.executemany(FOLDS["no_longer_passive"], [(stream,) for stream, _, _ in ended])
 
 
 def _requested(connection: apsw.Connection, position: int, stream: str, event: ApprovalRequested) -> None:
