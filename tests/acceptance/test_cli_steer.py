@@ -220,6 +220,7 @@ def test_a_signal_lets_a_waiting_run_go_on(tmp_path: Path) -> None:
     """With its data; the same signal under the same id counts once, another under it is refused."""
     waiting, data = _run(tmp_path, WAITS)
     run = waiting.data["execution_id"]
+    assert f"dirigent signal {run} order.paid" in dirigent("show", run, data=data).out
     wrong = dirigent("signal", run, "not a name", data=data)
     assert (wrong.code, "Write it as" in wrong.err) == (2, True)
     told = ("signal", run, "order.paid", "-i", "sum=49", "--id", "o-17")

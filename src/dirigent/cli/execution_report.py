@@ -149,6 +149,8 @@ def _next_commands(books: Books, reading: Reading) -> Iterator[tuple[str, str]]:
         held = " --allow-delivery" if waiting[0].kind == "hold" else ""
         yield f"dirigent approve {waiting[0].approval_id}{held}", "let it go on"
         yield f"dirigent reject {waiting[0].approval_id}", "say no"
+    for wait in books.engine.waiting(execution=own):
+        yield f"dirigent signal {wait.execution_id} {wait.event}", f"tell {wait.step} what it waits for"
     for name, step in reading.steps.items():
         if step.status == "outcome_unknown":
             yield f"dirigent outcomes --execution {own}", "what was sent, when, under which key"
