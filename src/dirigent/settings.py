@@ -31,6 +31,7 @@ SHOWN_VARIABLES = (
     "DIRIGENT_WORKFLOWS",
     "DIRIGENT_WEBHOOKS",
     "DIRIGENT_CONNECTORS",
+    "DIRIGENT_STREAM",
     "DIRIGENT_ALLOW_DELIVERY",
     "DIRIGENT_TENANT",
     "DIRIGENT_TENANT_WEIGHTS",
@@ -101,6 +102,7 @@ class Settings(BaseModel):
     workflows: Path | None = None
     webhooks: Path | None = None
     connectors: Path | None = None
+    stream: Path | None = None
     webhook_secrets: dict[str, tuple[SecretStr, ...]] = {}
     secrets: dict[str, SecretStr] = {}
     http_allow: tuple[str, ...] = ()
@@ -157,6 +159,7 @@ def read_settings(
         "workflows": env.get("DIRIGENT_WORKFLOWS"),
         "webhooks": env.get("DIRIGENT_WEBHOOKS"),
         "connectors": env.get("DIRIGENT_CONNECTORS"),
+        "stream": env.get("DIRIGENT_STREAM"),
         "webhook_secrets": _webhook_secrets(env),
         "secrets": _secrets(env),
         "http_allow": env.get("DIRIGENT_HTTP_ALLOW", "").replace(",", " ").split() or None,

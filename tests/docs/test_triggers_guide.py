@@ -93,6 +93,7 @@ def test_the_commands_run(tmp_path: Path) -> None:
     assert "the clock goes forward to 03:00" in done.stdout
     assert "It started or woke exec_" in done.stdout
     assert "started" in done.stdout
+    assert '"type":"execution.completed"' in done.stdout
     (shown,) = (code for language, _, code in BLOCKS if language == "text")
     told = re.sub(r"\s+", " ", done.stdout)
     assert re.sub(r"\s+", " ", shown.strip()) in told

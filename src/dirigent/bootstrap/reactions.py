@@ -20,6 +20,7 @@ from dirigent.intake.events.channels import Channels
 from dirigent.intake.events.consumers import EventConsumer
 from dirigent.intake.events.log import EventLog
 from dirigent.intake.events.loop import EventLoopManager
+from dirigent.intake.events.publishing import TOLD, EventPublisher
 from dirigent.intake.events.sourcing import EventSourcing
 from dirigent.intake.events.upcasting import Upcasters
 from dirigent.intake.ingest import Limits
@@ -28,7 +29,8 @@ from dirigent.intake.triggers.matching import foresee
 from dirigent.intake.webhooks.definition import load_webhooks
 from dirigent.intake.webhooks.receiving import Webhooks
 from dirigent.integrations.changes_file import ChangesFile
-from dirigent.ports import Clock, EventIndex, Journal
+from dirigent.integrations.file_stream import FileStream
+from dirigent.ports import Clock, EventIndex, EventStream, Journal
 from dirigent.settings import Settings
 from dirigent.storage.sqlite.firings import SqliteFirings
 from dirigent.storage.sqlite.projections import SqliteProjections
@@ -53,6 +55,7 @@ class House:
     clock: Clock
     limits: Limits
     upcasters: Upcasters
+    stream: EventStream | None
 
 
 class Reactions:
@@ -95,6 +98,7 @@ class Reactions:
             house.engine, house.registry, self.channels, house.clock, house.limits
         )
         self.event_loop = EventLoopManager(self.consumer(LOOP), self.event_store, self.agent_coordinator)
+        self.publisher = self._publisher()
         self._looping: asyncio.Task[None] | None = None
 
     def consumer(
@@ -119,6 +123,8 @@ class Reactions:
         Connectors begin when they are told to: a command that is over soon does not ask other systems.
         """
         await self.triggers.start()
+        if self.publisher is not None:
+            await self.publisher.start()
         handlers = [action for spec in self._house.registry.specs() for action in spec.actions.values()]
         if any(action.handles for action in handlers):
             self._looping = asyncio.create_task(self._loop(), name="dirigent-event-loop")
@@ -132,6 +138,8 @@ class Reactions:
                 await self._looping
         self.event_store.close()
         await self.triggers.close()
+        if self.publisher is not None:
+            await self.publisher.close()
         self.firings.close()
 
     async def _loop(self) -> None:
@@ -141,6 +149,21 @@ class Reactions:
             raise
         except Exception:
             log.exception("event_loop.stopped")
+
+    def _publisher(self) -> EventPublisher | None:
+        """Where events are to go out, and what sends them there."""
+        house = self._house
+        stream = house.stream
+        if stream is None and house.settings.stream is not None:
+            stream = FileStream(house.settings.stream)
+        if stream is None:
+            return None
+        publisher = EventPublisher(house.journal, house.log, stream, house.clock, self._tenant_of)
+        house.engine.runtime.observe(lambda *_: publisher.rouse(), TOLD)
+        return publisher
+
+    def _tenant_of(self, execution_id: str) -> str:
+        return self._house.engine.row(execution_id).tenant
 
     def _webhooks(self) -> Webhooks:
         house = self._house

@@ -45,7 +45,7 @@ from dirigent.integrations.file_outbox import FileOutbox
 from dirigent.integrations.web_client import WebClient
 from dirigent.interpreter.loading import Inspected
 from dirigent.interpreter.reading import Reading
-from dirigent.ports import Clock, Model, Web, WorkflowRow
+from dirigent.ports import Clock, EventStream, Model, Web, WorkflowRow
 from dirigent.ports.queueing import Orchestrator
 from dirigent.runtimes.clock import SystemClock
 from dirigent.runtimes.ids import FreshIds
@@ -76,7 +76,8 @@ class Dirigent:
     The triggers of `workflows` (loaded ones, or files) are at work from the beginning, as are those of the
     folder in the settings. On entering, every execution that had not ended is taken up again. `flows` are
     what jobs may run beside `goal`, `workflow` and `delivery`: workflows, or orchestrators of your own.
-    `upcasters` read events of older schemas. Raises `DataFolderBusy` where another process holds the folder.
+    `upcasters` read events of older schemas; `stream` carries out what happens. Raises `DataFolderBusy` where
+    another process holds the folder.
 
     >>> async with Dirigent() as dirigent:
     ...     report = await dirigent.process_goal("Reactivate 50 dormant enterprise leads")
@@ -97,6 +98,7 @@ class Dirigent:
         progress: Progress | None = None,
         flows: Mapping[str, Flow] | None = None,
         upcasters: Upcasters | None = None,
+        stream: EventStream | None = None,
     ) -> None:
         self.settings = settings or read_settings(data_folder=data_folder)
         if data_folder is not None:
@@ -109,6 +111,7 @@ class Dirigent:
         self._web = web
         self._flows = dict(flows or {})
         self._upcasters = upcasters or Upcasters()
+        self._stream = stream
         self._workflows = [*workflows]
         self._progress = progress
         self._opened_at = time.monotonic()
@@ -387,6 +390,7 @@ class Dirigent:
             clock=self.clock,
             limits=self._limits(),
             upcasters=self._upcasters,
+            stream=self._stream,
         )
         return Reactions(house)
 

@@ -27,6 +27,8 @@ from dirigent.ports.journal import Snapshot as Snapshot
 from dirigent.ports.journal import Snapshots as Snapshots
 from dirigent.ports.journal import Verification as Verification
 from dirigent.ports.outcomes import OutcomeRow as OutcomeRow
+from dirigent.ports.streams import EventStream as EventStream
+from dirigent.ports.streams import StreamMessage as StreamMessage
 from dirigent.ports.triggers import FiringRow as FiringRow
 from dirigent.ports.triggers import Firings as Firings
 from dirigent.ports.web import Web as Web
