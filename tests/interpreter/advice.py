@@ -292,6 +292,20 @@ ADVICE = {
         78,
         "it takes to, text",
     ),
+    "parameter that the action which undoes does not know": (
+        flow(SAVE[:-1] + ", compensate: {agent: mail, action: send, parameters: {to: a, txt: c}}}"),
+        "WL016",
+        3,
+        114,
+        "did you mean text?",
+    ),
+    "parameter that the action instead of it needs": (
+        flow(SAVE[:-1] + ", fallback: {agent: mail, action: send, parameters: {text: c}}}"),
+        "WL016",
+        3,
+        104,
+        "it takes to, text",
+    ),
     "word of the schema misspelt": (
         flow("{id: t, type: transform, parameters: {n: '${input.n}'}}",
              then="input:\n  properties:\n    n: {requried: true, anyOf: [{minimun: 3}]}\n"),
@@ -346,6 +360,12 @@ SOUND = {
     "cases of a switch": flow(
         WAYS, SCORE, GUESS, "{id: e, type: transform, parameters: {v: '${score}'}}",
     ),
+    "a branch that does nothing": flow(
+        "{id: w, type: switch, on: input.kind, cases: [{value: a, to: s}], default: none}", SCORE,
+        "{id: none, type: transform}",
+        "{id: e, type: transform, parameters: {v: '${has(steps.s) ? steps.s.score : 0}'}}",
+    ),
+    "what acts instead": flow(SAVE[:-1] + ", fallback: {agent: mail, action: send, parameters: {to: a}}}"),
     "a loop that reads what is inside": flow(
         "{id: l, type: loop, max_iterations: 3, until: steps.s.score > 5 && index < 2, steps: ["
         + SCORE
@@ -366,8 +386,8 @@ SOUND = {
         "{id: t, type: transform, parameters: {n: '${steps.s.v}'}}",
     ),
     "what is undone": flow(
-        "{id: k, type: agent, agent: books, action: save, compensate: {agent: books, action: save, "
-        "parameters: {was: '${output.saved}', also: '${steps.k.saved}'}}}"
+        "{id: k, type: agent, agent: books, action: save, compensate: {agent: mail, action: send, "
+        "parameters: {to: '${output.saved}', text: '${steps.k.saved}'}}}"
     ),
     "schedule with its input": flow(NEEDS, LAST, then=f"{DAILY}, input: {{topic: x, brand_id: b-1}}}}\n"),
     "defaults stand in": flow(

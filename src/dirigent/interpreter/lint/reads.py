@@ -48,7 +48,10 @@ def may_not_be_there(subject: Subject, findings: Findings) -> None:
 
 
 def nobody_reads_it(subject: Subject, findings: Findings) -> None:
-    """WL008: a step that only computes, and whose output is never read."""
+    """WL008: a step that only computes, and whose output is never read.
+
+    A transform without parameters computes nothing: it stands for a branch that does nothing.
+    """
     graph = subject.reach.graph
     last = set() if subject.definition.output else set(graph.bodies[""].leaves)
     named = {name for read in subject.reads for name in read.steps}
@@ -57,7 +60,9 @@ def nobody_reads_it(subject: Subject, findings: Findings) -> None:
     for name, path in subject.places.items():
         step = subject.step(name)
         facts = subject.facts_of(step)
-        computes = step.kind is Kind.TRANSFORM or (facts is not None and facts.effect in _ONLY_COMPUTES)
+        computes = (step.kind is Kind.TRANSFORM and step.parameters) or (
+            facts is not None and facts.effect in _ONLY_COMPUTES
+        )
         if not computes or whole or name in named | bare or name in last or graph.nodes[name].block:
             continue
         if any(subject.may_give(step, field) for field in bare):

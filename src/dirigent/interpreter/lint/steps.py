@@ -7,10 +7,10 @@ from collections import Counter
 from dirigent.domain.agent import Effect
 from dirigent.domain.canonical import canonical_bytes
 from dirigent.domain.trigger import EventTrigger, ScheduleTrigger, WebhookTrigger, kind_of
-from dirigent.domain.workflow import FlowType, Kind, said
+from dirigent.domain.workflow import Compensate, Fallback, FlowType, Kind, Step, said
 from dirigent.interpreter.lint.reach import constant_value
 from dirigent.interpreter.lint.subject import Subject
-from dirigent.interpreter.problems import Findings, shown, written_path
+from dirigent.interpreter.problems import Findings, Path, shown, written_path
 from dirigent.interpreter.template import has_hole
 
 _CONDITIONS = ("when", "condition", "filter")
@@ -90,22 +90,28 @@ def stands_alone(subject: Subject, findings: Findings) -> None:
 
 
 def parameters_fit(subject: Subject, findings: Findings) -> None:
-    """WL016: parameters that the action will refuse."""
+    """WL016: parameters that an action will refuse, also one that acts instead or that undoes."""
     for name, path in subject.places.items():
         step = subject.step(name)
-        facts = subject.facts_of(step) if step.kind is Kind.AGENT else None
-        if facts is None:
+        if step.kind is Kind.AGENT:
+            _fits(step, path, subject, findings)
+        for key, other in (("fallback", step.fallback), ("compensate", step.compensate)):
+            if other is not None:
+                _fits(other, (*path, key), subject, findings)
+
+
+def _fits(asked: Step | Fallback | Compensate, path: Path, subject: Subject, findings: Findings) -> None:
+    facts = subject.known(asked.agent, asked.action) if asked.agent else None
+    for misfit in facts.misfits(asked.parameters) if facts is not None else ():
+        if has_hole(misfit.value):
             continue
-        for misfit in facts.misfits(step.parameters):
-            if has_hole(misfit.value):
-                continue
-            here = (*path, "parameters", *misfit.path)
-            where = written_path(misfit.path)
-            message = f"{step.agent}.{step.action} will refuse it: {misfit.text}"
-            known = ", ".join(facts.takes) or "nothing"
-            near = findings.near(where, facts.takes) if misfit.unknown else ""
-            fix = f"did you mean {near}?" if near else f"it takes {known}"
-            findings.add("WL016", here, message, expected=misfit.expected, fix=fix, at_key=misfit.unknown)
+        takes = facts.takes if facts is not None else ()
+        where = written_path(misfit.path)
+        message = f"{asked.agent}.{asked.action} will refuse it: {misfit.text}"
+        near = findings.near(where, takes) if misfit.unknown else ""
+        fix = f"did you mean {near}?" if near else f"it takes {', '.join(takes) or 'nothing'}"
+        here = (*path, "parameters", *misfit.path)
+        findings.add("WL016", here, message, expected=misfit.expected, fix=fix, at_key=misfit.unknown)
 
 
 def nothing_starts_it(subject: Subject, findings: Findings) -> None:
