@@ -151,6 +151,8 @@ def _next_commands(books: Books, reading: Reading) -> Iterator[tuple[str, str]]:
         yield f"dirigent reject {waiting[0].approval_id}", "say no"
     for wait in books.engine.waiting(execution=own):
         yield f"dirigent signal {wait.execution_id} {wait.event}", f"tell {wait.step} what it waits for"
+    if any(step.status == "waiting" and step.reason.startswith("until ") for step in reading.steps.values()):
+        yield f"dirigent resume {own}", "be there when its time comes; a server is there anyway"
     for name, step in reading.steps.items():
         if step.status == "outcome_unknown":
             yield f"dirigent outcomes --execution {own}", "what was sent, when, under which key"

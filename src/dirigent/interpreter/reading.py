@@ -184,7 +184,7 @@ def _output_mapped(reading: Reading, event: OutputMapped) -> None:
 
 def _iteration_started(reading: Reading, event: IterationStarted) -> None:
     step = reading.step(event.step, event.at)
-    step.attempts, step.reason = 1, f"{event.index + 1} times"
+    step.attempts, step.reason = 1, f"round {event.index + 1}"
 
 
 def _unknown(reading: Reading, event: StepOutcomeUnknown) -> None:
