@@ -147,7 +147,7 @@ def test_every_example_is_covered_or_waits_for_something() -> None:
 def test_the_test_is_there(named: str) -> None:
     """A test that is renamed or removed is missed here."""
     file, _, name = named.partition("::")
-    assert name in _tests(TESTS / file)
+    assert name in names_in(TESTS / file)
 
 
 def test_what_is_covered_is_read_from_the_example() -> None:
@@ -157,7 +157,8 @@ def test_what_is_covered_is_read_from_the_example() -> None:
 
 
 @cache
-def _tests(file: Path) -> frozenset[str]:
+def names_in(file: Path) -> frozenset[str]:
+    """The names of the tests in a file, those of classes too."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     return frozenset(node.name for node in functions if node.name.startswith("test_"))

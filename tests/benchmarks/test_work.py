@@ -8,6 +8,7 @@ from pathlib import Path
 
 import apsw
 
+from benchmarks import events, targets
 from benchmarks.figures import Figure, lines, missed, percentile
 from benchmarks.limit import BareLoop
 from benchmarks.work import SIGNAL, Bench, chain, fan, held_after, items_of, parked, timed, told, wide
@@ -98,3 +99,18 @@ def test_a_percentile_is_one_of_the_values() -> None:
     """Of a hundred values the 95th percentile leaves five above it; of few, the 99th is the largest."""
     assert percentile(list(range(1, 101)), 95) == 95
     assert percentile([3.0, 1.0, 2.0], 99) == 3.0
+
+
+async def test_the_promised_rate_of_events_is_asked_for(tmp_path: Path) -> None:
+    """Ten thousand a second at least; each event meets two of a thousand triggers, and starts nothing."""
+    assert min(targets.EVENTS_IN_BATCHES, targets.EVENTS_ONE_BY_ONE) >= 10_000
+    async with Dirigent(tmp_path, workflows=events.watchers()) as dirigent:
+        table = dirigent.triggers.table
+        assert len(table) == events.TRIGGERS == 1000
+        happened = [events.event(number) for number in range(20)]
+        for one in happened:
+            assert len(table.for_event(one)) == 2
+        await dirigent.triggers.publish_all(happened)
+        assert len(dirigent.event_index.events()) == len(happened)
+        assert not dirigent.engine.executions()
+        assert not dirigent.triggers.firings.firings()

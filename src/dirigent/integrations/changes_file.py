@@ -20,7 +20,7 @@ SUFFIXES = (".csv", ".json", ".jsonl")
 
 
 class ChangesFile:
-    """The port `ChangeSource` over a file, read anew when it has changed.
+    """The port `ChangeSource` over a file, read when it has changed; its rows are not kept.
 
     `id` and `changed` are columns: what names a row, and when it changed, as a whole number or as a time
     (RFC 3339; without an offset it is UTC).
@@ -30,33 +30,38 @@ class ChangesFile:
         self._file = file
         self._id = id
         self._changed = changed
-        self._read: Changes | None = None
         self._stamp = (0, 0)
+        self._newest: int | None = None
 
     def changed(self, since: int) -> Changes:
         """Raises `InvalidInput` for what is no table, `TransientError` where the file cannot be read."""
         try:
             stat = self._file.stat()
             stamp = (stat.st_mtime_ns, stat.st_size)
-            if self._read is None or stamp != self._stamp:
-                self._read, self._stamp = self._table(stat.st_size), stamp
+            if stamp == self._stamp and self._newest is not None and since >= self._newest:
+                return Changes()
+            found = self._read(since, stat.st_size)
         except OSError as error:
             fix = "It is tried again; see whether the other system still writes it."
             raise TransientError(f"{self._file} cannot be read: {error.strerror}.", fix=fix) from error
-        found = self._read
-        later = tuple(change for change in found.changes if change.mark >= since)
-        return Changes(changes=later, unreadable=found.unreadable)
+        self._stamp = stamp
+        return found
 
-    def _table(self, size: int) -> Changes:
+    def _read(self, since: int, size: int) -> Changes:
         if size > FILE_BYTES_MAX:
             raise InvalidInput(f"{self._file} is larger than {FILE_BYTES_MAX // 1024**2} MB.")
-        changes, unreadable = [], []
+        changes, unreadable, newest = [], [], 0
         for number, row in enumerate(self._rows(), start=1):
             try:
-                changes.append(self._change(row))
+                change = self._change(row)
             except ValueError as error:
                 unreadable.append(f"row {number}: {error}")
+                continue
+            newest = max(newest, change.mark)
+            if change.mark >= since:
+                changes.append(change)
         changes.sort(key=lambda change: change.mark)
+        self._newest = newest
         return Changes(changes=tuple(changes), unreadable=tuple(unreadable[:UNREADABLE_MAX]))
 
     def _rows(self) -> Iterator[Any]:

@@ -27,5 +27,9 @@ class ChangeSource(Protocol):
     """Another system, such as a CRM. Asking it acts on nothing; it may take a while and runs in a thread."""
 
     def changed(self, since: int) -> Changes:
-        """Every row whose mark is `since` or more. Raises `DirigentError` where it cannot be asked."""
+        """Every row whose mark is `since` or more.
+
+        It may leave out what it gave before and what has not changed since, where `since` is the mark of
+        the last of them. Raises `DirigentError` where it cannot be asked.
+        """
         ...

@@ -214,8 +214,10 @@ def test_tables(tmp_path: Path, name: str, written: Callable[[Any], str]) -> Non
     found = source.changed(0).changes
     assert [change.id for change in found] == ["1", "2"]
     assert found[1].mark - found[0].mark == 3_600_000_000
-    assert [change.id for change in source.changed(found[1].mark).changes] == ["2"]
+    assert source.changed(found[1].mark).changes == ()
+    assert [change.id for change in source.changed(found[0].mark).changes] == ["1", "2"]
     (tmp_path / name).write_text(written([{"id": "1", "at": 7}, {"id": "3", "at": 9}]))
+    assert [change.mark for change in source.changed(8).changes] == [9]
     assert [change.mark for change in source.changed(8).changes] == [9]
 
 
