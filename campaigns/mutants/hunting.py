@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from campaigns.mutants.planted import Mutant, plant, planted
+from campaigns.mutants.planted import Mutant, Unplanted, plant, planted
 from campaigns.scratch import scratch
 from campaigns.verdict import Verdict
 
@@ -86,6 +86,10 @@ def _tried(mutant: Mutant, folder: Path, seeds: int, first: int) -> Found:
     try:
         if mutant is not SOUND:
             plant(mutant, source)
+    except Unplanted as stale:
+        shutil.rmtree(place)
+        return Found(mutant=mutant, how=str(stale))
+    try:
         played = min(seeds, SEEDS_BESIDE_TESTS) if mutant.tests else seeds
         return _by_seeds(mutant, source, played, first) or _by_tests(mutant, source) or Found(mutant=mutant)
     finally:
