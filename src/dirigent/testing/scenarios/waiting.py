@@ -66,7 +66,7 @@ def _listening(**keys: object) -> dict[str, object]:
 
 def _paid(at: float, name: str = "order.paid", number: str = "", **more: object) -> Told:
     about = f"{name} {number}".strip()
-    return told(at, "signal", about, **{"data": {"n": 1}, **more})  # type: ignore[arg-type]
+    return told(at, "signal", about, **{"data": {"n": 1}, **more})
 
 
 SIGNALS = (
