@@ -294,6 +294,8 @@ VOTES = tuple(
         lasts=20,
         status=status,
         code="rejected" if becomes == "is a no" else "",
+        order=("ApprovalRequested a", *["ApprovalVoted a"] * (yes + no)),
+        never=("ApprovalDecided a",) if becomes == "is open" else (),
     )
     for people, needed, against, yes, no, becomes, status in (
         (2, 2, 1, 1, 0, "is open", "open"),
