@@ -131,6 +131,9 @@ class _NoRuntime:
     async def submit(self, definition: Definition, started: ExecutionStarted) -> None:
         raise Conflict("The data folder is open for reading.")
 
+    async def run(self, definition: Definition, started: ExecutionStarted) -> None:
+        raise Conflict("The data folder is open for reading.")
+
     async def deliver(self, execution_id: str, event: Event) -> None:
         raise Conflict("The data folder is open for reading.")
 

@@ -251,10 +251,7 @@ class Dirigent:
         autonomy: Autonomy | None = None,
     ) -> Reading:
         """Run a workflow (a loaded one, or a file) and wait until it has ended or waits for a person."""
-        execution_id = await self.intake.run_workflow(
-            self.workflow(workflow), input, tenant=tenant, autonomy=autonomy
-        )
-        return await self.engine.rest(execution_id)
+        return await self.intake.run_to_rest(self.workflow(workflow), input, tenant=tenant, autonomy=autonomy)
 
     def workflow(self, workflow: Workflow | Definition | str | Path) -> Definition:
         """The definition, checked against the agents there are."""

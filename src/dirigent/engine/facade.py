@@ -73,10 +73,20 @@ class Engine(Decisions, Signals, Forks):
         Raises `Conflict` where an execution of that id exists and `InvalidInput` where the input is not
         what the definition takes.
         """
-        now = self._clock.now_ms()
+        started = self._started(start)
+        await self.runtime.submit(start.definition, started)
+        return started.execution_id
+
+    async def run(self, start: Start) -> Reading:
+        """Accept an execution, wait until it is at rest (see `rest`), and say how it stands; as `start`."""
+        started = self._started(start)
+        await self.runtime.run(start.definition, started)
+        return self.read(started.execution_id)
+
+    def _started(self, start: Start) -> ExecutionStarted:
         execution_id = start.execution_id or self.new_execution_id()
-        started = ExecutionStarted(
-            at=now,
+        return ExecutionStarted(
+            at=self._clock.now_ms(),
             execution_id=execution_id,
             workflow=start.definition.name,
             definition=start.definition.content_hash,
@@ -95,8 +105,6 @@ class Engine(Decisions, Signals, Forks):
             trigger=start.trigger,
             labels=start.labels,
         )
-        await self.runtime.submit(start.definition, started)
-        return execution_id
 
     def new_goal_id(self) -> str:
         """A free id for a goal accepted now."""

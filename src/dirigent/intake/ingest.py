@@ -120,24 +120,34 @@ class Intake:
         version: int = 0,
     ) -> str:
         """Start a workflow and return its execution's id; `version` is that of a stored one."""
-        whose = tenant or self._limits.tenant
-        level = clamp(autonomy or self._limits.default_autonomy, self._limits.max_autonomy(whose))
-        return await self._engine.start(
-            Start(
-                definition=definition,
-                tenant=whose,
-                actor=self._limits.actor,
-                input=dict(input or {}),
-                autonomy=level,
-                budget=budget,
-                trigger=trigger,
-                execution_id=execution_id,
-                correlation=correlation,
-                allow_delivery=allow_delivery,
-                priority=priority,
-                labels={"summary": definition.description or definition.name}
-                | ({"version": version} if version else {}),
-            )
+        start = self._start(
+            definition,
+            input,
+            tenant,
+            autonomy,
+            version,
+            budget=budget,
+            trigger=trigger,
+            execution_id=execution_id,
+            correlation=correlation,
+            allow_delivery=allow_delivery,
+            priority=priority,
+        )
+        return await self._engine.start(start)
+
+    async def run_to_rest(
+        self,
+        definition: Definition,
+        input: Mapping[str, Any] | None = None,
+        *,
+        tenant: str | None = None,
+        autonomy: Autonomy | None = None,
+        trigger: str = "manual",
+        version: int = 0,
+    ) -> Reading:
+        """Start a workflow and wait until it has ended or waits for a person; returns how it stands."""
+        return await self._engine.run(
+            self._start(definition, input, tenant, autonomy, version, trigger=trigger)
         )
 
     async def execute_action(
@@ -158,8 +168,28 @@ class Intake:
         )
         name = f"{found.agent.key}.{action}"
         definition = Definition(name=name, type=FlowType.SEQUENTIAL, steps=(step,))
-        execution_id = await self.run_workflow(definition, inputs, tenant=tenant, trigger="direct")
-        return await self._engine.rest(execution_id)
+        return await self.run_to_rest(definition, inputs, tenant=tenant, trigger="direct")
+
+    def _start(
+        self,
+        definition: Definition,
+        input: Mapping[str, Any] | None,
+        tenant: str | None,
+        autonomy: Autonomy | None,
+        version: int,
+        **given: Any,
+    ) -> Start:
+        whose = tenant or self._limits.tenant
+        labels: dict[str, Any] = {"summary": definition.description or definition.name}
+        return Start(
+            definition=definition,
+            tenant=whose,
+            actor=self._limits.actor,
+            input=dict(input or {}),
+            autonomy=clamp(autonomy or self._limits.default_autonomy, self._limits.max_autonomy(whose)),
+            labels=labels | ({"version": version} if version else {}),
+            **given,
+        )
 
     def _completion(self, goal: Goal) -> str:
         """When it should be done, from how long goals of this kind took before."""

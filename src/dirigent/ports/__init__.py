@@ -447,6 +447,10 @@ class Runtime(Protocol):
         """Accept an execution; returns when it is on stable storage."""
         ...
 
+    async def run(self, definition: Definition, started: ExecutionStarted) -> None:
+        """Accept an execution; returns when it is at rest, see `rest`, and all of it on stable storage."""
+        ...
+
     async def deliver(self, execution_id: str, event: Event) -> None:
         """Hand an event from outside to a running execution; returns when it is durable.
 

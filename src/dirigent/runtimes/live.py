@@ -125,6 +125,11 @@ class LiveExecution:
         """Whether an action is under way or ready, or an event is not yet durable."""
         return bool(self.tasks or self.queued or self._events) or self.undurable > 0
 
+    @property
+    def gathered(self) -> int:
+        """How many events have not been handed to the journal yet."""
+        return len(self._events)
+
     def record(self, event: Event) -> Awaitable[None]:
         """Apply an event with everything it entails and hand it to the journal at once."""
         self.note(event)

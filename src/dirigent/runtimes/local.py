@@ -75,8 +75,7 @@ class LocalRuntime:
         self._live = Families()
         self._idling = Idling(clock, self._put_out)
         self._alarms = Alarms(clock, self._wake)
-        crowd = crowd or Crowd()
-        self._places = Places(crowd)
+        self._places = Places(crowd := crowd or Crowd())
         self._pump = Pump(self._perform, self._performed, crowd.weight_of)
         self._committing: asyncio.Future[None] | None = None
         self._handed_in: list[tuple[LiveExecution, Sequence[Event]]] = []
@@ -126,12 +125,13 @@ class LocalRuntime:
         It begins at once or, where too many are under way, when its turn has come. Raises `Overloaded`
         where too many wait for that.
         """
-        await self._pump.room()
-        if self._places.has_room():
-            await self._begin(definition, started)
-            return
-        self._places.check_backlog()
-        await self._begin(definition, msgspec.structs.replace(started, pending=True))
+        live = await self._accept(definition, started)
+        await live.durable()
+
+    async def run(self, definition: Definition, started: ExecutionStarted) -> None:
+        """Accept an execution and return when it is at rest; what it begins with goes out with its start."""
+        await self._accept(definition, started)
+        await self.rest(started.execution_id)
 
     async def deliver(self, execution_id: str, event: Event) -> None:
         """Hand an event from outside to a running execution; returns when it is durable."""
@@ -226,7 +226,7 @@ class LocalRuntime:
                 StepFailed(at=self.clock.now_ms(), step=command.step, attempt=step.attempt, error=failure)
             )
             return
-        await self._begin(definition, started)
+        await self._begin(definition, started).durable()
 
     async def _cancel_child(self, live: LiveExecution, command: CancelChild) -> None:
         """Cancel the execution that a step started; its end is the end of the step."""
@@ -253,7 +253,14 @@ class LocalRuntime:
             self._failure = self._failure or error
             self._live.touch_all()
 
-    def _begin(self, definition: Definition, started: ExecutionStarted) -> Awaitable[None]:
+    async def _accept(self, definition: Definition, started: ExecutionStarted) -> LiveExecution:
+        await self._pump.room()
+        if self._places.has_room():
+            return self._begin(definition, started)
+        self._places.check_backlog()
+        return self._begin(definition, msgspec.structs.replace(started, pending=True))
+
+    def _begin(self, definition: Definition, started: ExecutionStarted) -> LiveExecution:
         if self.journal.head(started.execution_id):
             raise Conflict(f"There is an execution {started.execution_id!r} already.")
         self._definitions.store(definition)
@@ -264,7 +271,8 @@ class LocalRuntime:
         self._executor.budgets.open(passport.root or started.execution_id, passport.budget)
         if started.pending:
             self._places.queue(passport.tenant, passport.priority, started.execution_id)
-        return live.record(started)
+        live.note(started)
+        return live
 
     def _awake(self, execution_id: str) -> LiveExecution | None:
         """An execution in memory, fetched where it was put out; None where there is none or it is damaged."""

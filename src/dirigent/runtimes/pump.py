@@ -13,6 +13,8 @@ from dirigent.execution.stepping import Suspended, begin_apart
 from dirigent.runtimes.fairness import TurnQueue
 
 TURN_COMMANDS_MAX = 16
+TURN_COMMANDS_SHARED = 2  # where others wait for their turn
+GATHERED_MAX = 32
 SLICE_S = 0.005
 WAITING_MAX = 256
 
@@ -34,6 +36,11 @@ class Turnable(Protocol):
         """How soon it is wanted, 0 to 9."""
         ...
 
+    @property
+    def gathered(self) -> int:
+        """How many events have not been handed to the journal yet."""
+        ...
+
     def flush(self) -> None:
         """Hand the journal what has happened since the last time."""
         ...
@@ -44,8 +51,9 @@ class Pump:
 
     A command that does not wait is done within the pump's own task. One that waits keeps that task for
     itself, and the pump goes on in a new one; so an action always runs in a task of its own once it
-    waits. What a turn has brought goes to the journal in one piece. After `SLICE_S` seconds of work the
-    event loop gets its turn.
+    waits. Turns are short where others wait, so that everybody begins soon. What the turns of an execution
+    have brought goes to the journal in one piece, when nothing of it is ready any more or there is enough
+    of it. After `SLICE_S` seconds of work the event loop gets its turn.
     """
 
     def __init__(
@@ -119,14 +127,16 @@ class Pump:
         """Carry out what is ready, within bounds; gives what waits, if something does."""
         suspended = error = None
         try:
-            for _ in range(TURN_COMMANDS_MAX):
-                if not live.ready or suspended is not None:
+            for done in range(TURN_COMMANDS_MAX):
+                shared = self._queue and done >= TURN_COMMANDS_SHARED
+                if not live.ready or suspended is not None or shared:
                     break
                 command = live.ready.popleft()
                 suspended = begin_apart(self._perform(live, command))
                 if suspended is not None:
                     live.tasks[_this_task()] = command
-            live.flush()
+            if not live.ready or suspended is not None or live.gathered >= GATHERED_MAX:
+                live.flush()
         except Exception as broken:
             error = broken
         live.queued = False
