@@ -23,7 +23,8 @@ INTERRUPTED = 130
 
 FIXES = {
     "file_not_found": "Check the path; it is read from the folder you are in.",
-    "execution_not_found": "`dirigent ls --children` lists the executions there are.",
+    "execution_not_found": "`dirigent ls --children` lists those at hand, `dirigent archive list` others.",
+    "archived_not_found": "`dirigent archive list` lists what is in archives.",
     "approval_not_found": "`dirigent approvals --state all` lists the approvals there are.",
     "workflow_not_found": "`dirigent workflow list` lists the workflows there are.",
     "version_not_found": "`dirigent workflow versions NAME` lists them.",

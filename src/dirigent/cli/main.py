@@ -294,6 +294,13 @@ def build_app() -> App:
         app.command(
             f"dirigent.cli.commands.{where}:app", name=name, group=group, sort_key=sort_key, help=what
         )
+    app.command(
+        "dirigent.cli.commands.archiving:app",
+        name="archive",
+        group=KEEP,
+        sort_key=-0.5,
+        help="Finished executions out of the working store into files: `archive list`, `show`, `restore`.",
+    )
     return app
 
 

@@ -1,4 +1,4 @@
-"""What can happen to an effect between its intent and its end: acknowledged, unknown, observed, settled.
+"""What can happen to an effect, and calls of running actions: acknowledged, unknown, observed, settled.
 
 The intent is `StepStarted` or `CallStarted`; that it was let out, and mostly its end, stand in
 `StepCompleted`, `StepFailed` or `CallEnded`.
@@ -13,6 +13,38 @@ import msgspec
 from dirigent.domain.event_base import Event, Failure
 
 OUTCOME_UNKNOWN = "outcome_unknown"  # the code of the failure of a call of which nobody knows the end
+
+
+class CallStarted(Event, frozen=True, kw_only=True, tag=True):
+    """The dispatcher let an action through that a running action asked for. `call` is `<step>/<ordinal>`."""
+
+    call: str
+    step: str
+    attempt: int
+    agent: str
+    action: str
+    risk: str
+    effect: str
+    verdict: str = "allow"
+    rules: tuple[str, ...] = ()
+    policy: str = ""
+    key: str = ""
+    payload: str = ""
+    reserved: float = 0.0
+
+
+class CallEnded(Event, frozen=True, kw_only=True, tag=True):
+    """A call of a running action ended, with its output or its error.
+
+    `sent_at` is when its effect was let out; 0 where nothing was.
+    """
+
+    call: str
+    payload: str
+    output: Any = None
+    error: Failure | None = None
+    cost: float = 0.0
+    sent_at: int = 0
 
 
 class EffectAcknowledged(Event, frozen=True, kw_only=True, tag=True):

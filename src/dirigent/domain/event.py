@@ -7,6 +7,10 @@ from typing import Any
 import msgspec
 
 from dirigent.domain.approval import ANYBODY, Deciders
+from dirigent.domain.archive_event import ExecutionsArchived as ExecutionsArchived  # noqa: PLC0414
+from dirigent.domain.archive_event import ExecutionsRestored as ExecutionsRestored  # noqa: PLC0414
+from dirigent.domain.effect_event import CallEnded as CallEnded  # noqa: PLC0414
+from dirigent.domain.effect_event import CallStarted as CallStarted  # noqa: PLC0414
 from dirigent.domain.effect_event import EffectAcknowledged as EffectAcknowledged  # noqa: PLC0414
 from dirigent.domain.effect_event import OutcomeObserved as OutcomeObserved  # noqa: PLC0414
 from dirigent.domain.effect_event import ReadBackRequested as ReadBackRequested  # noqa: PLC0414
@@ -394,38 +398,6 @@ class ChildEnded(Event, frozen=True, kw_only=True, tag=True):
     spent: float = 0.0
 
 
-class CallStarted(Event, frozen=True, kw_only=True, tag=True):
-    """The dispatcher let an action through that a running action asked for. `call` is `<step>/<ordinal>`."""
-
-    call: str
-    step: str
-    attempt: int
-    agent: str
-    action: str
-    risk: str
-    effect: str
-    verdict: str = "allow"
-    rules: tuple[str, ...] = ()
-    policy: str = ""
-    key: str = ""
-    payload: str = ""
-    reserved: float = 0.0
-
-
-class CallEnded(Event, frozen=True, kw_only=True, tag=True):
-    """A call of a running action ended, with its output or its error.
-
-    `sent_at` is when its effect was let out; 0 where nothing was.
-    """
-
-    call: str
-    payload: str
-    output: Any = None
-    error: Failure | None = None
-    cost: float = 0.0
-    sent_at: int = 0
-
-
 class ActionRefused(Event, frozen=True, kw_only=True, tag=True):
     """Something tried to act and was not let through."""
 
@@ -439,6 +411,8 @@ class ActionRefused(Event, frozen=True, kw_only=True, tag=True):
 
 AnyEvent = (
     ExecutionStarted
+    | ExecutionsArchived
+    | ExecutionsRestored
     | DefinitionStored
     | ExecutionCompleted
     | CompensationStarted

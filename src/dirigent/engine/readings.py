@@ -94,6 +94,7 @@ class Readings:
         """One line about an execution; raises `NotFound`."""
         found = self._projections.execution(execution_id)
         if found is None:
+            self.events(execution_id)  # says so where it is in an archive
             raise NotFound(f"There is no execution {execution_id!r}.", code="execution_not_found")
         return found
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, get_args
 
+from dirigent.domain.archive_event import ArchivedStream
 from dirigent.domain.domain_event import DomainEvent
 from dirigent.domain.errors import Conflict, InvalidInput, StorageFailure
 from dirigent.domain.event import (
@@ -40,6 +41,8 @@ from dirigent.domain.event import (
     ExecutionPassivated,
     ExecutionPaused,
     ExecutionResumed,
+    ExecutionsArchived,
+    ExecutionsRestored,
     ExecutionStarted,
     Failure,
     FallbackStarted,
@@ -110,6 +113,14 @@ EVERY_EVENT: tuple[Event, ...] = (
     FallbackStarted(at=6, step="s", attempt=2),
     OutputMapped(at=6, step="s", attempt=1, output={"id": 7}),
     IterationStarted(at=6, step="s", index=3),
+    ExecutionsArchived(
+        at=7,
+        file="f",
+        sha256="ab",
+        actor="a",
+        streams=(ArchivedStream(name="e", version=1, digest="cd", rows="ef"),),
+    ),
+    ExecutionsRestored(at=7, file="f", actor="a", streams=("e",)),
     EffectAcknowledged(at=7, step="s", attempt=1, reference="no. 12"),
     StepOutcomeUnknown(
         at=7,

@@ -11,7 +11,8 @@ from typing import Any
 import apsw
 import msgspec
 
-from dirigent.domain.errors import JournalDamaged, StorageFailure
+from dirigent.domain.archive_event import ARCHIVES, ArchivedStream, ExecutionsArchived, archived_by
+from dirigent.domain.errors import DirigentError, JournalDamaged, NotFound, StorageFailure
 from dirigent.domain.event import Event
 from dirigent.ports import Recorded
 from dirigent.storage.sqlite.chain import genesis, linked
@@ -44,6 +45,13 @@ def damaged(stream: str, version: int | None, reason: str) -> JournalDamaged:
     )
 
 
+def archived(stream: str) -> NotFound:
+    """What is raised where a stream is in an archive."""
+    error = NotFound(f"{stream!r} is in an archive.", code="execution_archived")
+    error.fix = f"dirigent archive show {stream}; dirigent archive restore {stream} brings it back."
+    return error
+
+
 class Reader:
     """Reads what is durable. Any thread may call; calls take turns."""
 
@@ -52,6 +60,7 @@ class Reader:
         self._lock = threading.Lock()
         self._closed = False
         self._chain_name: bytes | None = None
+        self._archived: dict[str, tuple[ExecutionsArchived, ArchivedStream]] | None = None
 
     def genesis(self, stream: str) -> bytes:
         """What the first event of a stream is tied to in this journal."""
@@ -88,14 +97,20 @@ class Reader:
     def tail(self, after: int, limit: int) -> list[Recorded]:
         """Events of all streams after a position, up to the first that does not verify; that one raises."""
         found: list[Recorded] = []
-        for row in self._rows("(journal)", "tail", (after, limit)):
-            try:
-                found.append(self._recorded(after + len(found) + 1, row))
-            except JournalDamaged:
-                if not found:
-                    raise
-                break
-        return found
+        seen = after
+        while True:
+            rows = self._rows("(journal)", "tail", (seen, limit))
+            for row in rows:
+                seen += 1
+                try:
+                    if row[3] != b"" or not self._left_blank(seen, row):
+                        found.append(self._recorded(seen, row))
+                except JournalDamaged:
+                    if not found:
+                        raise
+                    return found
+            if found or len(rows) < limit:
+                return found
 
     def published(self, sql: str, values: Mapping[str, Any]) -> list[Recorded]:
         """The events that a statement with the columns of `tail` finds; one that does not verify raises."""
@@ -104,6 +119,10 @@ class Reader:
     def rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
         """What a statement over the projections finds."""
         return self._found("(journal)", sql, values)
+
+    def archived(self) -> dict[str, tuple[ExecutionsArchived, ArchivedStream]]:
+        """The streams that are in an archive and blank here, by name."""
+        return archived_by(self.events(ARCHIVES, 0))
 
     def position(self) -> int:
         """The last durable position."""
@@ -126,12 +145,24 @@ class Reader:
             if version != expected or id != head.id:
                 raise damaged(stream, expected, "the event is missing")
             if linked(before, position, id, version, body) != digest:
-                raise damaged(stream, version, "the event does not match its digest")
+                raise self._unreadable(stream, version, body)
             events.append(self._event(stream, version, body))
             before = digest
         if expected != head.version:
             raise damaged(stream, expected + 1, "the event is missing")
         return events
+
+    def _unreadable(self, stream: str, version: int, body: bytes) -> DirigentError:
+        if body == b"" and stream in self.archived():
+            return archived(stream)
+        return damaged(stream, version, "the event does not match its digest")
+
+    def _left_blank(self, expected: int, row: Sequence[Any]) -> bool:
+        """Whether an event was taken out into an archive."""
+        name = row[5].decode(errors="replace") if isinstance(row[5], bytes) else ""
+        if self._archived is None or name not in self._archived:
+            self._archived = self.archived()
+        return row[0] == expected and name in self._archived
 
     def _recorded(self, expected: int, row: Sequence[Any]) -> Recorded:
         position, id, version, body, digest, name, before = row

@@ -11,11 +11,14 @@ from typing import Any
 import apsw
 import msgspec
 
+from dirigent.domain.archive_event import ARCHIVES, ArchivedStream, archived_by
 from dirigent.domain.errors import StorageFailure
+from dirigent.domain.event import Event
 from dirigent.ports import Damage, Verification
 from dirigent.storage.sqlite.anchor import Sighting
+from dirigent.storage.sqlite.archive_file import row_bytes
 from dirigent.storage.sqlite.chain import genesis, linked
-from dirigent.storage.sqlite.codec import references
+from dirigent.storage.sqlite.codec import references, restore
 from dirigent.storage.sqlite.comparison import differences
 from dirigent.storage.sqlite.database import SQL, journal_name
 from dirigent.storage.sqlite.reading import DAMAGED
@@ -28,9 +31,12 @@ _UNREADABLE = (*DAMAGED, apsw.IOError)
 
 
 class _Stream:
-    """One stream while its events pass by: what its head says, and what has been seen."""
+    """One stream while its events pass by: what its head says, and what has been seen.
 
-    __slots__ = ("digest", "last", "name", "position", "seen", "ties", "version")
+    `blanks` is how many of its events were left blank, `rows` the digest over these.
+    """
+
+    __slots__ = ("blanks", "digest", "last", "name", "position", "rows", "seen", "ties", "version")
 
     def __init__(self, name: str, start: bytes, version: int, last: int, digest: bytes) -> None:
         self.name = name
@@ -40,6 +46,8 @@ class _Stream:
         self.seen = 0
         self.position = 0
         self.ties: tuple[bytes, ...] = (start,)
+        self.blanks = 0
+        self.rows = sha256()
 
 
 def verify(connection: apsw.Connection, sighting: Sighting) -> Verification:
@@ -57,6 +65,7 @@ class _Audit:
         self._position = 0
         self._anchored = b""
         self._chain_name = b""
+        self._archives: list[Event] = []
 
     def run(self, sighting: Sighting) -> Verification:
         self._connection.execute(SQL["snapshot"])
@@ -79,6 +88,7 @@ class _Audit:
             if row[0] == anchored:
                 self._anchored = row[5]
         self._check_heads()
+        self._check_blanks()
         self._check_names()
         self._check_payloads()
         self._check_anchor(sighting)
@@ -219,11 +229,45 @@ class _Audit:
     def _check_event(self, stream: _Stream, row: Any) -> None:
         position, id, version, _, body, digest = row
         stream.seen += 1
+        if body == b"":
+            stream.blanks += 1
+            stream.rows.update(row_bytes(position, version, digest))
+            stream.ties = (digest,)
+            return
         expected = [linked(tie, position, id, version, body) for tie in stream.ties]
         if stream.ties and digest not in expected:
             self._report(stream.name, stream.seen, "it does not match its digest")
+        elif stream.name == ARCHIVES:
+            self._note_archive(body)
         # After damage the next event may be tied to what is stored or to what should be.
         stream.ties = tuple({digest, *(tie for tie in expected if tie is not None)})
+
+    def _note_archive(self, body: bytes) -> None:
+        with contextlib.suppress(LookupError, ValueError, TypeError, msgspec.MsgspecError, *_UNREADABLE):
+            self._archives.append(restore(body, self._payload))
+
+    def _payload(self, key: bytes) -> bytes:
+        content: Any = self._connection.execute(SQL["payload"], (key,)).get
+        if not isinstance(content, bytes) or sha256(content).digest() != key:
+            raise LookupError(key.hex())
+        return content
+
+    def _check_blanks(self) -> None:
+        """A stream may be blank where the journal says that it went into an archive, and then as a whole."""
+        told = {name: stream for name, (_, stream) in archived_by(self._archives).items()}
+        for stream in self._streams.values():
+            if not stream.blanks:
+                continue
+            left = ArchivedStream(
+                name=stream.name,
+                version=stream.blanks,
+                digest=stream.digest.hex(),
+                rows=stream.rows.hexdigest(),
+            )
+            if stream.name not in told:
+                self._report(stream.name, None, "it is blank and was never archived")
+            elif left != told[stream.name] or stream.blanks != stream.version:
+                self._report(stream.name, None, "what is left of it is not what was archived")
 
     def _missing(self, stream: _Stream, first: int, last: int) -> None:
         which = f"versions {first} to {last} are missing" if last > first else "it is missing"
