@@ -50,6 +50,12 @@ COVERED: dict[str, dict[str, tuple[str, ...]]] = {
         "a second one only with replace": (f"{ENGINE}test_a_type_is_registered_once",),
     },
     "E002-04": {"the printed defaults": (f"{ENGINE}test_the_printed_surroundings_are_the_defaults",)},
+    "E002-05": {
+        "short, and whole with verbose=1": (
+            "acceptance/test_http_health.py::test_the_engine_s_health_as_printed",
+            "acceptance/test_http_health.py::test_a_required_component_that_is_down",
+        )
+    },
     "E002-12": {
         "every agent once, with links to its schemas": (
             "acceptance/test_http_agents.py::test_agents_are_listed_as_printed",
@@ -123,7 +129,6 @@ MISSING = {
     "E002-02": "the agents social-media-content, feedback-analyst and inventory do not come with Dirigent",
     "E002-03": "an agent as a server of its own: there are no remote agents",
     "E002-04": "databases, brokers and addresses of agents: none of these services is used",
-    "E002-05": "HTTP: GET /health in the printed form",
     "E002-06": "HTTP: /ws",
     "E002-07": "HTTP: POST /api/v1/workflows",
     "E002-08": "HTTP: POST /api/v1/workflows/execute",

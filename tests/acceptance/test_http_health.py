@@ -50,6 +50,17 @@ async def test_alive_and_ready(http: httpx2.AsyncClient) -> None:
     assert (await http.get("/health/ready")).json()["status"] == "healthy"
 
 
+async def test_the_engine_s_health_as_printed(http: httpx2.AsyncClient) -> None:
+    """The short form; with `verbose=1` it is that of the whole system."""
+    example = printed("002-05-health")
+    answer = await example.send(http)
+    assert (answer.status_code, answer.json()) == (200, example.answer)
+    told, whole = (await http.get("/health?verbose=1")).json(), (await http.get("/api/are/health")).json()
+    assert told["components"] == whole["components"]
+    assert set(told) == set(whole)
+    assert (await http.get("/health?verbose=perhaps")).status_code == 422
+
+
 async def test_config_as_printed(tmp_path: Path) -> None:
     """The loaded file's values, the environment with secrets masked, and where each value is from."""
     environment = {

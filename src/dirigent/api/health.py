@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from dirigent.api.health_models import Alive, ConfigView, Health
 from dirigent.api.services import Given, Services
@@ -15,13 +15,15 @@ UNHEALTHY: dict[int | str, dict[str, Any]] = {
     503: {"model": Health, "description": "A required component is down."}
 }
 
+Verbose = Annotated[bool, Query(description="Every component, as /health/ready tells it.")]
+
 router = APIRouter(tags=["health"])
 
 
-@router.get("/health", response_model=Alive)
-async def alive() -> dict[str, str]:
-    """Whether the process answers; it asks nothing else."""
-    return {"status": "healthy"}
+@router.get("/health", response_model=Health | Alive, responses=UNHEALTHY)
+async def alive(given: Given, response: Response, verbose: Verbose = False) -> dict[str, Any]:
+    """Whether the process answers; it asks nothing else, unless every component is wanted."""
+    return _health(given, response) if verbose else {"status": "healthy"}
 
 
 @router.get("/health/ready", response_model=Health, responses=UNHEALTHY)
