@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dirigent import Dirigent, Effect, Risk, action, agent
+from dirigent.domain.errors import ActionFailed
+from dirigent.testing.frozen_clock import FrozenClock
 from tests.acceptance.terminal import Said, dirigent
 
 SHIPPED = Path(__file__).parents[2] / "examples" / "connectors"
@@ -169,3 +174,43 @@ def test_a_connector_is_asked(data: Path) -> None:
     assert {one["event"]["subject"] for one in told} == {"deal/D-1001", "deal/D-1003"}
     unknown = asked("poll", "shop")
     assert (unknown.code, "fix:" in unknown.err) == (2, True)
+
+
+@agent("shelf", domain="test")
+class Shelf:
+    """Breaks at every event."""
+
+    @action(risk=Risk.R0, effect=Effect.PURE, handles=("shelf.*",))
+    async def take(self, event: dict[str, Any]) -> None:
+        """Fail."""
+        raise ActionFailed("The shelf is broken.")
+
+
+async def _break_a_shelf(data: Path) -> int:
+    async with Dirigent(data, agents=[Shelf], clock=(clock := FrozenClock())) as dirigent:
+        reaction = await dirigent.publish({"type": "shelf.moved", "source": "test", "id": "e1"})
+        consumer = dirigent.reactions.event_loop.kafka_consumer
+        waiting = asyncio.ensure_future(consumer.caught_up(reaction.position))
+        while not waiting.done():
+            await asyncio.sleep(0.001)
+            clock.move(500)
+        return reaction.position
+
+
+def test_how_events_stand(tmp_path: Path) -> None:
+    """What comes in, how far everybody came, and what was given up with its reason."""
+    position = asyncio.run(_break_a_shelf(tmp_path))
+    shown = dirigent("event", "status", "-o", "json", data=tmp_path).data
+    assert (shown["newest"], shown["last_minute"]) == (position, 0)
+    followers = {one["name"]: one for one in shown["followers"]}
+    assert {name: one["lag"] for name, one in followers.items()} == {"agents": 0, "triggers": 0}
+    assert followers["triggers"]["dead"] == []
+    (letter,) = followers["agents"]["dead"]
+    assert (letter["position"], letter["event_id"], letter["attempts"]) == (position, "e1", 3)
+    assert "The shelf is broken." in letter["error"]
+    said = dirigent("event", "status", data=tmp_path)
+    assert f"agents gave up e1 at {position}" in said.err
+    assert dirigent("event", "publish", "--type", "a.b", data=tmp_path).code == 0
+    again = dirigent("event", "status", "-o", "json", data=tmp_path).data
+    assert again["last_minute"] == 1
+    assert {one["name"]: one["lag"] for one in again["followers"]} == {"agents": 1, "triggers": 0}

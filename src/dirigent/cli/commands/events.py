@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PUBLISH = "event publish --type order.paid --source shop -i total=49"
 HINT = "The event is taken in; `dirigent resume` goes on with what it started."
 DATA_LENGTH_MAX = 80
+DEAD_SHOWN = 10
 
 
 def _examples(*lines: str) -> str:
@@ -105,6 +106,42 @@ def list_command(
     else:
         columns = ("position", "taken in", "type", "subject", "source", "id", "data")
         screen.show(table(columns, [_row(recorded) for recorded in found], right=("position",)))
+
+
+@app.command(
+    name="status",
+    help_epilogue=_examples("event status", "event status -o json"),
+    help_format="plaintext",
+)
+def status_command(*, common: Common = DEFAULT) -> None:
+    """What comes in, how far everybody who follows has come, and which events were given up."""
+    from dirigent.bootstrap.pipeline import COUNTED_MAX, pipeline
+    from dirigent.cli.execution_report import moment
+    from dirigent.cli.screen import facts, table
+    from dirigent.domain.canonical import plain
+
+    screen = common.screen()
+    found = pipeline(common.settings())
+    if screen.json:
+        followers = [
+            {**plain(one), "dead": [letter._asdict() for letter in one.dead]} for one in found.followers
+        ]
+        times = {"newest_at": moment(found.newest_at) or None}
+        screen.document({**plain(found), **times, "followers": followers})
+        return
+
+    def counted(number: int) -> str:
+        return f"{number:,} or more" if number >= COUNTED_MAX else f"{number:,}"
+
+    newest = f"at position {found.newest}, {moment(found.newest_at)}" if found.newest else "none yet"
+    screen.show(facts({"newest event": newest, "in the last minute": counted(found.last_minute)}))
+    if found.followers:
+        cells = [(one.name, one.position, counted(one.lag), len(one.dead)) for one in found.followers]
+        columns = ("follower", "dealt with up to", "events behind", "given up")
+        screen.show(table(columns, cells, right=columns[1:]))
+    for one in found.followers:
+        for letter in one.dead[-DEAD_SHOWN:]:
+            screen.warn(f"{one.name} gave up {letter.event_id} at {letter.position}: {letter.error}")
 
 
 @app.command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -32,6 +32,9 @@ ATTEMPTS = 3
 BACKOFF_MS = 1000
 ERROR_LENGTH_MAX = 500
 RESERVED = frozenset({"triggers"})
+
+# Where the journal says how far each consumer came, and what it gave up.
+CONSUMERS, DEAD_LETTERS = "consumers", "dead_letters"
 
 Handle = Callable[[DomainEvent], Awaitable[None]]
 
@@ -137,15 +140,7 @@ class EventConsumer:
 
     def dead_letters(self) -> list[DeadLetter]:
         """Events that were given up and not replayed since, oldest first."""
-        found: dict[int, DeadLetter] = {}
-        for event in self._journal.read(self._dead_stream):
-            if isinstance(event, EventDeadLettered):
-                found[event.position] = DeadLetter(
-                    event.position, event.event_id, event.attempts, event.error, event.at
-                )
-            elif isinstance(event, DeadLetterReplayed):
-                found.pop(event.position, None)
-        return list(found.values())
+        return still_dead(self._journal.read(self._dead_stream))
 
     async def replay(self, position: int, handle: Handle, actor: str) -> None:
         """Hand a dead letter to a handler once more.
@@ -258,11 +253,24 @@ class EventConsumer:
 
     @property
     def _stream(self) -> str:
-        return f"consumers/{self.name}"
+        return f"{CONSUMERS}/{self.name}"
 
     @property
     def _dead_stream(self) -> str:
-        return f"dead_letters/{self.name}"
+        return f"{DEAD_LETTERS}/{self.name}"
 
     def _append(self, stream: str, event: Event) -> Awaitable[None]:
         return self._journal.append(stream, self._journal.head(stream), [event])
+
+
+def still_dead(events: Iterable[Event]) -> list[DeadLetter]:
+    """What is on record as given up and was not replayed since, oldest first."""
+    found: dict[int, DeadLetter] = {}
+    for event in events:
+        if isinstance(event, EventDeadLettered):
+            found[event.position] = DeadLetter(
+                event.position, event.event_id, event.attempts, event.error, event.at
+            )
+        elif isinstance(event, DeadLetterReplayed):
+            found.pop(event.position, None)
+    return list(found.values())

@@ -149,6 +149,9 @@ SELECT id, CAST(name AS BLOB), version, last, digest FROM streams NOT INDEXED OR
 -- name: names
 SELECT id, CAST(name AS BLOB) FROM streams INDEXED BY streams_by_name
 
+-- name: names_between
+SELECT name FROM streams WHERE name >= ? AND name < ? ORDER BY name
+
 -- name: head_at
 SELECT version, last, digest FROM streams WHERE id = ?
 

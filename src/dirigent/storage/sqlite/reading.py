@@ -124,6 +124,11 @@ class Reader:
         """The streams that are in an archive and blank here, by name."""
         return archived_by(self.events(ARCHIVES, 0))
 
+    def streams(self, folder: str) -> list[str]:
+        """The names of the streams below one, such as `consumers` for `consumers/agents`."""
+        rows = self._rows("(journal)", "names_between", (f"{folder}/", f"{folder}0"))
+        return [name for (name,) in rows]
+
     def position(self) -> int:
         """The last durable position."""
         found: int = self._rows("(journal)", "last_position", ())[0][0]
