@@ -53,6 +53,12 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     never: tuple[str, ...] = ()
     starts_refused: str = ""
 
+    @property
+    def takes_time(self) -> bool:
+        """Whether actions may be under way for a while; a restart then begins them anew, or leaves them."""
+        answers = [answer for each in self.answers.values() for answer in each]
+        return any(answer == HANGS or isinstance(answer, int | float) for answer in answers)
+
 
 def work(id: str, action: str = "look", **keys: Any) -> dict[str, Any]:
     """A step that acts: `think` is pure, `look` reads, `send` is keyed, `book` looked up, `fire` neither."""
