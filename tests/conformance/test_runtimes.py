@@ -87,5 +87,12 @@ def test_scenarios_have_names_of_their_own_and_expect_something() -> None:
     assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS) >= 200
     for scenario in SCENARIOS:
         definition_from(scenario.workflow)
-        said = (scenario.steps, scenario.calls, scenario.order, scenario.never, scenario.code)
+        said = (
+            scenario.steps,
+            scenario.calls,
+            scenario.order,
+            scenario.never,
+            scenario.code,
+            scenario.starts_refused,
+        )
         assert any(said) or scenario.output != UNSAID or scenario.status != "completed", scenario.name

@@ -162,6 +162,7 @@ ITEMS = (
             answers={"a": (2,)},
             lasts=seconds + shift,
             status="open" if shift < 0 else "completed",
+            calls={} if shift < 0 else {f"a[{number}]": 1 for number in range(6)},
         )
         for bound, seconds in ((1, 12), (2, 6), (3, 4), (6, 2))
         for shift in (-0.5, 0.5)
