@@ -278,6 +278,22 @@ ADVICE = {
         5,
         "connect it, or give it a workflow of its own",
     ),
+    "output that one way out of a condition does not lead to": (
+        flow("{id: c, type: condition, conditions: [input.n > 1]}", "{id: q, type: notify, message: x}", SAVE,
+             then="connections: [{from: c, to: q}, {from: q, to: k}]\noutput: {n: '${steps.k.saved}'}\n"),
+        "WL014",
+        7,
+        13,
+        "write has(steps.k) ? ... : ..., or lead every way here through k",
+    ),
+    "output behind a switch that leads elsewhere, too": (
+        flow(WAYS, SCORE, GUESS, SAVE, "{id: z, type: notify, message: x}",
+             then="connections: [{from: s, to: k}, {from: g, to: z}]\noutput: {n: '${steps.k.saved}'}\n"),
+        "WL014",
+        9,
+        13,
+        "write has(steps.k) ? ... : ..., or lead every way here through k",
+    ),
     "parameter that the action does not know": (
         flow("{id: m, type: agent, agent: mail, action: send, timeout: 5m, parameters: {to: a, txt: b}}"),
         "WL016",
@@ -359,6 +375,23 @@ ADVICE |= {
 SOUND = {
     "cases of a switch": flow(
         WAYS, SCORE, GUESS, "{id: e, type: transform, parameters: {v: '${score}'}}",
+    ),
+    "all ways out of a condition lead there": flow(
+        "{id: c, type: condition, conditions: [input.n > 1]}", "{id: q, type: approval, timeout: 1h}", SAVE,
+        then="connections: [{from: c, to: q}, {from: c, to: k, on: false}, {from: q, to: k}]\n"
+        "output: {n: '${steps.k.saved}'}\n",
+    ),
+    "all ways out of conditions within conditions lead there": flow(
+        "{id: c, type: condition, conditions: [input.n > 1]}",
+        "{id: d, type: condition, conditions: [input.m]}",
+        "{id: p, type: approval, timeout: 1h}", "{id: q, type: approval, timeout: 1h}", SAVE,
+        then="connections: [{from: c, to: d}, {from: d, to: p}, {from: d, to: q, on: false},\n"
+        "  {from: c, to: k, on: false}, {from: p, to: k}, {from: q, to: k}]\n"
+        "output: {n: '${steps.k.saved}'}\n",
+    ),
+    "all ways out of a switch lead there": flow(
+        WAYS, "{id: s, type: notify, message: x}", "{id: g, type: notify, message: y}", SAVE,
+        then="output: {n: '${steps.k.saved}'}\n",
     ),
     "a branch that does nothing": flow(
         "{id: w, type: switch, on: input.kind, cases: [{value: a, to: s}], default: none}", SCORE,

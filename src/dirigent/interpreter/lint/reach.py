@@ -14,6 +14,10 @@ from dirigent.interpreter.expression import Expression
 from dirigent.interpreter.graph import Edge, Graph, Node
 
 _ALWAYS = "success"
+_TAKEN_MAX = 16
+_WAYS_MAX = 100
+
+Taken = frozenset[tuple[str, str]]
 
 
 @dataclass
@@ -22,6 +26,8 @@ class Reach:
 
     `before` and `ran` are bit sets over `index`; `branches` says which way out of a step was taken
     whenever this one runs; `dead` are the steps that can never run, `dead_ways` the ways that nobody takes.
+    `sure` says which ways out of which steps are enough for a step to run, as long as nothing fails; a
+    step that needs none of them is `certain`.
     """
 
     graph: Graph
@@ -29,6 +35,7 @@ class Reach:
     before: dict[str, int] = field(default_factory=dict)
     ran: dict[str, int] = field(default_factory=dict)
     branches: dict[str, dict[str, str]] = field(default_factory=dict)
+    sure: dict[str, Taken] = field(default_factory=dict)
     certain: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
     dead_ways: list[Edge] = field(default_factory=list)
@@ -110,10 +117,58 @@ def _visit(reach: Reach, node: Node, incoming: list[Edge]) -> None:
     reach.dead_ways += [edge for edge in incoming if _is_dead(reach, edge)]
     if constant(node) is False or (incoming and all(_is_dead(reach, edge) for edge in incoming)):
         reach.dead.add(name)
-    if node.step.when == "" and (not incoming or any(_is_certain(reach, edge) for edge in incoming)):
-        reach.certain.add(name)
+    sure = _sure(reach, node, incoming)
+    if sure is not None:
+        reach.sure[name] = sure
+        if not sure:
+            reach.certain.add(name)
     reach.ran[name] = _ran_before(reach, node, incoming) | (reach.ran[outer] if outer else 0)
     reach.branches[name] = _branches(reach, outer, incoming)
+
+
+def _sure(reach: Reach, node: Node, incoming: list[Edge]) -> Taken | None:
+    """The fewest ways out of other steps that are enough for this one to run; None where nothing is."""
+    if node.step.when:
+        return None
+    if not incoming:
+        return frozenset()
+    if node.step.join > 1:
+        certain = sum(_is_certain(reach, edge) for edge in incoming)
+        return frozenset() if certain >= node.step.join else None
+    enough = {taken for edge in incoming if (taken := _enough(reach, edge)) is not None}
+    if frozenset() in enough or len(enough) > _WAYS_MAX:
+        return min(enough, key=len)
+    return min(_with_no_other_way(reach, enough), key=len, default=None)
+
+
+def _enough(reach: Reach, edge: Edge) -> Taken | None:
+    """What is enough for a way to be taken."""
+    taken, label = reach.sure.get(edge.source), _label(reach, edge)
+    if taken is None or label == _ALWAYS:
+        return taken
+    outs = _every_way_out(reach, edge.source)
+    return taken | {(edge.source, label)} if label in outs and len(taken) < _TAKEN_MAX else None
+
+
+def _with_no_other_way(reach: Reach, enough: set[Taken]) -> set[Taken]:
+    """Where every way out of a step is enough, it does not matter which of them is taken."""
+    found = set(enough)
+    for step in sorted({step for taken in enough for step, _ in taken}, key=lambda one: -reach.index[one]):
+        labels: dict[Taken, set[str]] = {}
+        for taken in found:
+            for source, label in taken:
+                if source == step:
+                    labels.setdefault(taken - {(source, label)}, set()).add(label)
+        found |= {rest for rest, some in labels.items() if some >= _every_way_out(reach, step)}
+    return found
+
+
+def _every_way_out(reach: Reach, step: str) -> frozenset[str]:
+    """The names of the ways out of a condition or a switch, of which exactly one is taken."""
+    node = reach.graph.nodes[step]
+    if node.step.kind is Kind.SWITCH:
+        return frozenset(_label(reach, edge) for edge in node.outgoing if edge.on == "case")
+    return frozenset({"true", "false"}) if node.step.kind is Kind.CONDITION else frozenset()
 
 
 def _ran_before(reach: Reach, node: Node, incoming: list[Edge]) -> int:
