@@ -32,6 +32,15 @@ workflow:
 """
 
 
+def test_less_autonomy_than_was_asked_for_is_said(tmp_path: Path) -> None:
+    """The run goes on with what the tenant allows; who asked for more learns why it will be asked."""
+    dirigent("workflow", "save", HELLO, data=tmp_path)
+    for words in (("run", HELLO), ("workflow", "run", "hello")):
+        said = dirigent(*words, "--autonomy", "L3", data=tmp_path)
+        assert (said.code, "L3 was asked for; the tenant allows no more than L2" in said.err) == (0, True)
+        assert "asked for" not in dirigent(*words, "--autonomy", "L1", data=tmp_path).err
+
+
 def test_the_example_runs(tmp_path: Path) -> None:
     """The first example runs without records, and says its steps and its output."""
     said = dirigent("run", HELLO, data=tmp_path / "data")

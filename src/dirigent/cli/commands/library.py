@@ -336,7 +336,8 @@ def run_command(
 
         return start
 
-    return interruptible(run_and_watch(settings, screen, begin), screen, HINT)
+    work = run_and_watch(settings, screen, begin, autonomy=autonomy)
+    return interruptible(work, screen, HINT)
 
 
 app.command(

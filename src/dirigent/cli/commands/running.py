@@ -69,7 +69,8 @@ def run_command(
 
         return start
 
-    return interruptible(run_and_watch(settings, common.screen(), begin), common.screen(), HINT)
+    work = run_and_watch(settings, common.screen(), begin, autonomy=autonomy)
+    return interruptible(work, common.screen(), HINT)
 
 
 def level_of(autonomy: str | None) -> Autonomy | None:
@@ -97,8 +98,17 @@ def resume_command(
     return interruptible(_resume(common.settings(), common.screen(), execution_id), common.screen(), HINT)
 
 
-async def run_and_watch(settings: Settings, screen: Screen, begin: Callable[[Dirigent], Beginning]) -> int:
-    """Start something and show it until it rests; what `begin` finds wrong comes before a folder is made."""
+async def run_and_watch(
+    settings: Settings,
+    screen: Screen,
+    begin: Callable[[Dirigent], Beginning],
+    *,
+    autonomy: str | None = None,
+) -> int:
+    """Start something and show it until it rests; what `begin` finds wrong comes before a folder is made.
+
+    Where the run may do less by itself than was asked for with `autonomy`, that is said.
+    """
     from dirigent.bootstrap import Dirigent
     from dirigent.cli.progress import RunProgress
     from dirigent.cli.watching import watch_and_tell
@@ -108,6 +118,9 @@ async def run_and_watch(settings: Settings, screen: Screen, begin: Callable[[Dir
     start = begin(closed)
     async with closed as dirigent:
         execution_id, definition = await start()
+        allowed = dirigent.engine.read(execution_id).started.passport.autonomy
+        if autonomy is not None and autonomy != allowed:
+            screen.warn(f"note: {autonomy} was asked for; the tenant allows no more than {allowed}.")
         progress.follow(execution_id, [step.id for step in definition.steps])
         return await watch_and_tell(dirigent, screen, progress, resumed=False)
 
