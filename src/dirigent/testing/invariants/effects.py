@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from dirigent.domain.event import (
+    ApprovalRequested,
     CallEnded,
     CallStarted,
     ExecutionPaused,
     ExecutionResumed,
+    SignalAwaited,
     StepCompleted,
     StepOutcomeResolved,
     StepStarted,
@@ -178,6 +180,7 @@ def _paused(history: History, findings: Findings) -> None:
         findings.met("S19", len(pauses))
         for stream in history.family(name):
             _begun_within(stream, pauses, findings)
+            _asked_within(stream, pauses, findings)
 
 
 def _pauses(stream: Stream) -> Iterator[tuple[int, int]]:
@@ -202,6 +205,17 @@ def _begun_within(stream: Stream, pauses: list[tuple[int, int]], findings: Findi
         lasting = [since for since, until in pauses if since < at < until]
         if event.effect in ANNOUNCED and any(not _lifted(stream, since, at) for since in lasting):
             text = f"{event.action} of {event.step!r} starts in a pause"
+            findings.broken("S19", text, stream.name, recorded.version)
+
+
+def _asked_within(stream: Stream, pauses: list[tuple[int, int]], findings: Findings) -> None:
+    """A step that asks a person, or begins to wait for a signal, begins; and nothing does in a pause."""
+    for recorded in stream.of(ApprovalRequested, SignalAwaited):
+        event, at = recorded.event, recorded.position
+        if isinstance(event, ApprovalRequested) and event.kind != "step":
+            continue
+        if any(since < at < until and not _lifted(stream, since, at) for since, until in pauses):
+            text = f"{type(event).__name__} in a pause"
             findings.broken("S19", text, stream.name, recorded.version)
 
 

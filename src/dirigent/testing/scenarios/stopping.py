@@ -7,6 +7,23 @@ from typing import Any
 from dirigent.testing.scenarios.scenario import HANGS, REFUSED, Scenario, flow, retried, step, told, work
 
 PAUSES = (
+    *(
+        Scenario(
+            name=f"pause: {what} does not begin in it",
+            workflow=flow(work("a"), begins),
+            answers={"a": (5,)},
+            told=(told(2, "pause"),),
+            status="open",
+            order=("ExecutionPaused", "StepCompleted a"),
+            never=(event,),
+        )
+        for what, begins, event in (
+            ("an approval", step("b", "approval"), "ApprovalRequested b"),
+            ("a wait for a signal", step("b", "wait_for_event", event="order.paid"), "SignalAwaited b"),
+            ("a foreach", work("b", foreach="[1, 2]"), "FanOutStarted b"),
+            ("a transform", step("b", "transform", parameters={"n": 1}), "StepCompleted b"),
+        )
+    ),
     Scenario(
         name="pause: what runs ends, and nothing begins",
         workflow=flow(work("a"), work("b")),
