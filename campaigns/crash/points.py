@@ -44,6 +44,7 @@ from dirigent.domain.event import (
     WaitEnded,
 )
 from dirigent.runtimes.clock import SystemClock
+from dirigent.security.folder_key import FolderKey
 from dirigent.storage.sqlite.anchor import Anchor, AnchorFile
 from dirigent.storage.sqlite.database import DATABASE
 from dirigent.storage.sqlite.journal import SqliteJournal
@@ -174,8 +175,8 @@ def pointed(points: Points) -> type[Dirigent]:
         writers = PointedWriter
 
         @classmethod
-        def open(cls, folder: Path, *, accept: bool = False) -> Self:
-            journal = super().open(folder, accept=accept)
+        def open(cls, folder: Path, *, accept: bool = False, key: FolderKey | None = None) -> Self:
+            journal = super().open(folder, accept=accept, key=key)
             reached("recovery.journal_opened")
             return journal
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from dirigent.domain.errors import InvalidInput
 from dirigent.domain.policy import Autonomy
 
+OTHERS = 0o007
 CONFIG_NAME = "are.config.json"
 WEBHOOK_SECRET = re.compile(r"DIRIGENT_WEBHOOK_[A-Z0-9_]+_SECRET")
 SECRET = "DIRIGENT_SECRET_"
@@ -26,6 +27,8 @@ SHOWN_VARIABLES = (
     "SERVICES_URL",
     "OPENAI_API_KEY",
     "DIRIGENT_DATA",
+    "DIRIGENT_KEY",
+    "DIRIGENT_KEY_FILE",
     "DIRIGENT_CONFIG",
     "DIRIGENT_POLICIES",
     "DIRIGENT_WORKFLOWS",
@@ -95,6 +98,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     data_folder: Path = Path(".dirigent")
+    key: SecretStr | None = None
     tenant: str = "default"
     actor: str = "local"
     allow_delivery: bool = False
@@ -130,7 +134,7 @@ class Settings(BaseModel):
         config = self.config.model_dump(mode="json")
         return {
             "config": config,
-            "env": {name: _masked(name, value) for name, value in self.environment.items()},
+            "env": dict(self.environment),
             "sources": {
                 **{key: self._source(key) for key in config},
                 **dict.fromkeys(self.environment, "environment"),
@@ -153,6 +157,7 @@ def read_settings(
     file = _config_file(env, folder or Path.cwd())
     values: dict[str, Any] = {
         "data_folder": env.get("DIRIGENT_DATA"),
+        "key": _key(env),
         "tenant": env.get("DIRIGENT_TENANT"),
         "allow_delivery": env.get("DIRIGENT_ALLOW_DELIVERY"),
         "policies": env.get("DIRIGENT_POLICIES"),
@@ -178,10 +183,42 @@ def read_settings(
             **given,
             config=_read_config(file),
             config_file=file,
-            environment={name: env[name] for name in SHOWN_VARIABLES if name in env},
+            environment={name: _masked(name, env[name]) for name in SHOWN_VARIABLES if name in env},
         )
     except ValidationError as error:
         raise _readable(error, "setting") from error
+
+
+def read_key_file(file: Path, named_by: str) -> str:
+    """The key of a data folder in a file; raises `InvalidInput` where there is none or others can read it."""
+    try:
+        if file.stat().st_mode & OTHERS:
+            raise InvalidInput(
+                f"{named_by} names {file}, which others can read or write.",
+                field=named_by,
+                fix=f"Keep it to yourself: chmod 600 {file}",
+            )
+        key = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InvalidInput(
+            f"{named_by} names {file}, which cannot be read ({reason}).",
+            field=named_by,
+            fix="Make one with `dirigent key new --file PATH`.",
+        ) from error
+    if not key:
+        raise InvalidInput(f"{named_by} names {file}, which is empty.", field=named_by)
+    return key
+
+
+def _key(env: Mapping[str, str]) -> str | None:
+    """The key of the data folder, from the environment or from the file that it names."""
+    given, file = env.get("DIRIGENT_KEY", "").strip(), env.get("DIRIGENT_KEY_FILE")
+    if given and file:
+        raise InvalidInput(
+            "DIRIGENT_KEY and DIRIGENT_KEY_FILE are both set.", field="DIRIGENT_KEY", fix="Keep one of them."
+        )
+    return read_key_file(Path(file), "DIRIGENT_KEY_FILE") if file else given or None
 
 
 def _secrets(env: Mapping[str, str]) -> dict[str, str]:
@@ -222,4 +259,5 @@ def _readable(error: ValidationError, where: str) -> InvalidInput:
 
 
 def _masked(name: str, value: str) -> str:
-    return "***" if any(word in name for word in SECRET_WORDS) else value
+    secret = any(word in name for word in SECRET_WORDS) and not name.endswith("_FILE")
+    return "***" if secret else value

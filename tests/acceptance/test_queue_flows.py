@@ -148,15 +148,18 @@ async def test_a_job_handed_out_again_finds_its_execution(tmp_path: Path) -> Non
         assert dirigent.work.queue.job(run.job_id).state == DONE
 
 
-def test_a_killed_worker_does_nothing_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["", "correct horse battery staple"], ids=["plain", "encrypted"])
+def test_a_killed_worker_does_nothing_twice(tmp_path: Path, key: str) -> None:
     """kill -9 in the second step: the job comes back after its time, and the first step is not repeated."""
-    first = _flow_worker(tmp_path)
+    first = _flow_worker(tmp_path, key)
     assert first.stdout is not None
     assert [first.stdout.readline() for _ in range(2)] == ["ready\n", "second step\n"]
     first.send_signal(signal.SIGKILL)
     first.wait()
     first.stdout.close()
-    second = _flow_worker(tmp_path)
+    assert (b"linger" in (tmp_path / "data" / "journal.db-wal").read_bytes()) is (not key)
+    assert (b"runs.mark" in (tmp_path / "data" / "queue.db-wal").read_bytes()) is (not key)
+    second = _flow_worker(tmp_path, key)
     out, _ = second.communicate(timeout=60)
     assert second.returncode == 0
     assert out.splitlines() == ["ready", "second step", "success 1"]
@@ -209,8 +212,8 @@ async def test_orchestrators_of_ones_own_stand_beside_the_engines(tmp_path: Path
         ]
 
 
-def _flow_worker(folder: Path) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+def _flow_worker(folder: Path, key: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "DIRIGENT_KEY": key}
     return subprocess.Popen(
         [sys.executable, str(WORKER), str(folder)], stdout=subprocess.PIPE, text=True, env=environment
     )

@@ -1,4 +1,4 @@
-"""What is asked of triggers, of connectors and of the event store, row by row, and the tests that hold it."""
+"""What is asked of triggers, connectors, the event store and encryption, row by row, and the tests that hold it."""
 
 from __future__ import annotations
 
@@ -83,16 +83,35 @@ COVERED: dict[str, tuple[str, ...]] = {
         "execution/test_snapshots.py::test_without_a_good_snapshot_all_is_folded",
     ),
     "EVS-07": (f"{EVENTS}test_consumers.py::test_an_older_schema_is_read_as_today_s",),
+    "EVS-09": (
+        "acceptance/test_cli_key.py::test_no_file_shows_the_printed_workflow_or_its_input",
+        "acceptance/test_cli_key.py::test_the_key_is_asked_for",
+    ),
     "EVS-08": ("benchmarks/test_work.py::test_the_promised_rate_of_events_is_asked_for",),
+    "WFD-23": (
+        "acceptance/test_cli_key.py::test_no_file_shows_the_printed_workflow_or_its_input",
+        "acceptance/test_cli_key.py::test_a_key_is_rotated",
+        "storage/test_encryption.py::test_rotate",
+    ),
+    "SEC-09": (
+        "acceptance/test_cli_key.py::test_a_key_file_is_for_its_owner",
+        "acceptance/test_cli_key.py::test_the_key_is_asked_for",
+        "acceptance/test_cli_key.py::test_a_key_is_rotated",
+        "storage/test_encryption.py::test_a_crash_between_two_files_is_gone_on_from",
+    ),
 }
 
 # What is not there, and what it waits for.
 MISSING = {
     "TRG-03": "HTTP: POST /api/v1/workflows/execute",
-    "EVS-09": "encryption: an authenticated cipher among the dependencies",
     "EVS-10": "a page; the same is told by dirigent event status (test_cli_events.py, test_how_events_stand)",
 }
-ALL = {*(f"TRG-{number:02}" for number in range(1, 15)), *(f"EVS-{number:02}" for number in range(1, 11))}
+ALL = {
+    *(f"TRG-{number:02}" for number in range(1, 15)),
+    *(f"EVS-{number:02}" for number in range(1, 11)),
+    "WFD-23",
+    "SEC-09",
+}
 
 
 def test_every_row_is_covered_or_waits_for_something() -> None:

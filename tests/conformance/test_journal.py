@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dirigent.ports import Journal
+from dirigent.security.folder_key import FolderKey
 from dirigent.storage.sqlite.journal import SqliteJournal
 from dirigent.testing.conformance import JournalConformance
 from dirigent.testing.memory_journal import MemoryJournal
@@ -20,3 +21,10 @@ class TestSqliteJournal(JournalConformance):
 
     def make_journal(self, tmp_path: Path) -> Journal:
         return SqliteJournal.open(tmp_path)
+
+
+class TestEncryptedSqliteJournal(JournalConformance):
+    """The same under a key."""
+
+    def make_journal(self, tmp_path: Path) -> Journal:
+        return SqliteJournal.open(tmp_path, key=FolderKey(bytes(range(32))))

@@ -7,6 +7,7 @@ from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from dirigent.bootstrap.keys import folder_key, folder_lock
 from dirigent.domain.errors import Conflict, NotFound
 from dirigent.domain.event import Event, ExecutionStarted, SignalReceived
 from dirigent.domain.workflow import Definition
@@ -15,10 +16,11 @@ from dirigent.intake.library.store import WorkflowStore
 from dirigent.interpreter.loading import Actions
 from dirigent.ports import Recorded, Records, Verification
 from dirigent.runtimes.clock import SystemClock
+from dirigent.security.folder_key import FolderKey
 from dirigent.settings import Settings
 from dirigent.storage.sqlite.database import DATABASE
 from dirigent.storage.sqlite.journal import SqliteJournal, verify_folder
-from dirigent.storage.sqlite.lock import DataFolderLock, Holder, describe
+from dirigent.storage.sqlite.lock import Holder, describe
 from dirigent.storage.sqlite.projections import SqliteProjections
 from dirigent.storage.sqlite.reading import Reader
 from dirigent.storage.sqlite.records import SqliteRecords
@@ -43,13 +45,14 @@ def reading(settings: Settings) -> Iterator[Books]:
     """Open a data folder for reading; raises `NotFound` where there is none."""
     folder = settings.data_folder
     need_journal(folder)
+    key = folder_key(settings)
     with ExitStack() as stack:
-        reader = stack.enter_context(closing(Reader(folder / DATABASE)))
-        projections = stack.enter_context(closing(SqliteProjections(folder)))
-        records = stack.enter_context(closing(SqliteRecords(folder / "records.db")))
-        journal = _StoredJournal(folder, reader)
+        reader = stack.enter_context(closing(Reader(folder / DATABASE, key)))
+        projections = stack.enter_context(closing(SqliteProjections(folder, key)))
+        records = stack.enter_context(closing(SqliteRecords(folder / "records.db", key=key)))
+        journal = _StoredJournal(folder, reader, key)
         engine = Engine(_NoRuntime(), journal, projections, SystemClock(), lambda _: settings.allow_delivery)
-        workflows = stack.enter_context(closing(SqliteWorkflows(folder)))
+        workflows = stack.enter_context(closing(SqliteWorkflows(folder, key)))
         library = WorkflowStore(journal, workflows, SystemClock())
         yield Books(engine=engine, records=records, library=library, held=describe(folder) is not None)
 
@@ -62,12 +65,13 @@ async def keeping_library(settings: Settings, actions: Actions) -> AsyncIterator
     """
     folder = settings.data_folder
     folder.mkdir(parents=True, exist_ok=True)
-    lock = DataFolderLock(folder)
+    lock = folder_lock(settings)
     lock.acquire()
     try:
-        journal = SqliteJournal.open(folder)
+        key = folder_key(settings)
+        journal = SqliteJournal.open(folder, key=key)
         try:
-            with closing(SqliteWorkflows(folder)) as workflows:
+            with closing(SqliteWorkflows(folder, key)) as workflows:
                 yield WorkflowStore(journal, workflows, SystemClock(), actions=actions)
         finally:
             await journal.close()
@@ -79,7 +83,7 @@ async def keeping_library(settings: Settings, actions: Actions) -> AsyncIterator
 def open_records(settings: Settings) -> Iterator[SqliteRecords]:
     """Open the records alone, making the folder where there is none; an import needs no more."""
     settings.data_folder.mkdir(parents=True, exist_ok=True)
-    with closing(SqliteRecords(settings.data_folder / "records.db")) as records:
+    with closing(SqliteRecords(settings.data_folder / "records.db", key=folder_key(settings))) as records:
         yield records
 
 
@@ -94,8 +98,9 @@ def need_journal(folder: Path) -> None:
 class _StoredJournal:
     """The port `Journal` without its writing half."""
 
-    def __init__(self, folder: Path, reader: Reader) -> None:
+    def __init__(self, folder: Path, reader: Reader, key: FolderKey | None) -> None:
         self._folder = folder
+        self._key = key
         self._reader = reader
 
     @property
@@ -119,7 +124,7 @@ class _StoredJournal:
         raise Conflict(f"The journal is open for reading; {stream!r} cannot be written.")
 
     def verify(self) -> Verification:
-        return verify_folder(self._folder)
+        return verify_folder(self._folder, self._key)
 
     async def close(self) -> None:
         self._reader.close()
@@ -157,10 +162,10 @@ def journal_file(folder: Path) -> Path:
     return folder / DATABASE
 
 
-def verify_journal(folder: Path) -> Verification:
+def verify_journal(settings: Settings) -> Verification:
     """Check the whole journal of a folder; raises `NotFound` where there is none."""
-    need_journal(folder)
-    return verify_folder(folder)
+    need_journal(settings.data_folder)
+    return verify_folder(settings.data_folder, folder_key(settings))
 
 
 def holder_of(folder: Path) -> Holder | None:

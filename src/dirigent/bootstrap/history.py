@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 
 from dirigent.bootstrap.beside import need_journal, reading
+from dirigent.bootstrap.keys import folder_key, folder_lock
 from dirigent.domain.event import ConnectorAdvanced, TriggerPaused
 from dirigent.domain.trigger import ScheduleTrigger
 from dirigent.intake.connectors.definition import ConnectorDefinition, load_connectors
@@ -29,7 +30,6 @@ from dirigent.storage.sqlite.database import DATABASE
 from dirigent.storage.sqlite.event_index import SqliteEventIndex
 from dirigent.storage.sqlite.firings import SqliteFirings
 from dirigent.storage.sqlite.journal import SqliteJournal
-from dirigent.storage.sqlite.lock import DataFolderLock
 from dirigent.storage.sqlite.projections import SqliteProjections
 from dirigent.storage.sqlite.reading import Reader
 from dirigent.storage.sqlite.workflows import SqliteWorkflows
@@ -40,7 +40,8 @@ def looking_at_events(settings: Settings) -> Iterator[tuple[EventIndex, Firings]
     """The events and firings of a folder, beside whoever works in it; raises `NotFound`."""
     folder = settings.data_folder
     need_journal(folder)
-    with closing(SqliteEventIndex(folder)) as index, closing(SqliteFirings(folder)) as firings:
+    key = folder_key(settings)
+    with closing(SqliteEventIndex(folder, key)) as index, closing(SqliteFirings(folder, key)) as firings:
         yield index, firings
 
 
@@ -48,7 +49,7 @@ def trigger_states(settings: Settings) -> list[TriggerState]:
     """How the triggers stand that would be at work in a folder, without anybody at work."""
     if not (settings.data_folder / DATABASE).is_file():
         return [_state(armed, None) for armed in _table(settings, None)]
-    with reading(settings) as books, closing(Reader(settings.data_folder / DATABASE)) as reader:
+    with reading(settings) as books, closing(_reader(settings)) as reader:
         found = _table(settings, books.library)
         return [_state(armed, reader) for armed in found]
 
@@ -58,8 +59,12 @@ def connector_news(settings: Settings) -> list[tuple[ConnectorDefinition, Connec
     definitions = load_connectors(settings.connectors)
     if not (settings.data_folder / DATABASE).is_file():
         return [(one, None) for one in definitions]
-    with closing(Reader(settings.data_folder / DATABASE)) as reader:
+    with closing(_reader(settings)) as reader:
         return [(one, _news(one, settings, reader)) for one in definitions]
+
+
+def _reader(settings: Settings) -> Reader:
+    return Reader(settings.data_folder / DATABASE, folder_key(settings))
 
 
 def _news(one: ConnectorDefinition, settings: Settings, reader: Reader) -> ConnectorAdvanced | None:
@@ -76,16 +81,17 @@ async def replaying(settings: Settings) -> AsyncIterator[EventSourcing]:
     """
     folder = settings.data_folder
     need_journal(folder)
-    lock = DataFolderLock(folder)
+    lock = folder_lock(settings)
     lock.acquire()
     try:
-        journal = SqliteJournal.open(folder)
+        key = folder_key(settings)
+        journal = SqliteJournal.open(folder, key=key)
         try:
             with (
-                closing(SqliteEventIndex(folder)) as index,
-                closing(SqliteFirings(folder)) as firings,
-                closing(SqliteProjections(folder)) as projections,
-                closing(SqliteWorkflows(folder)) as workflows,
+                closing(SqliteEventIndex(folder, key)) as index,
+                closing(SqliteFirings(folder, key)) as firings,
+                closing(SqliteProjections(folder, key)) as projections,
+                closing(SqliteWorkflows(folder, key)) as workflows,
             ):
                 table = _table(settings, WorkflowStore(journal, workflows, SystemClock()))
                 yield EventSourcing(

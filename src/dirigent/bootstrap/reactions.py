@@ -31,6 +31,7 @@ from dirigent.intake.webhooks.receiving import Webhooks
 from dirigent.integrations.changes_file import ChangesFile
 from dirigent.integrations.file_stream import FileStream
 from dirigent.ports import Clock, EventIndex, EventStream, Journal
+from dirigent.security.folder_key import FolderKey
 from dirigent.settings import Settings
 from dirigent.storage.sqlite.firings import SqliteFirings
 from dirigent.storage.sqlite.projections import SqliteProjections
@@ -45,6 +46,7 @@ class House:
     """What reactions need of the system."""
 
     folder: Path
+    key: FolderKey | None
     settings: Settings
     journal: Journal
     index: EventIndex
@@ -63,7 +65,7 @@ class Reactions:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self.firings = SqliteFirings(house.folder)
+        self.firings = SqliteFirings(house.folder, house.key)
         self.triggers = Triggers(
             house.log,
             house.index,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from dirigent import __version__
 from dirigent.agents.catalogue import catalogue
 from dirigent.bootstrap.garbage import spare_what_stays
+from dirigent.bootstrap.keys import folder_key, folder_lock
 from dirigent.bootstrap.reactions import House, Reactions
 from dirigent.bootstrap.workshop import BUILT_IN_FLOWS, Workshop
 from dirigent.control.catalogue import control_agents
@@ -51,10 +52,10 @@ from dirigent.runtimes.clock import SystemClock
 from dirigent.runtimes.ids import FreshIds
 from dirigent.runtimes.local import LocalRuntime
 from dirigent.runtimes.places import Crowd
+from dirigent.security.folder_key import FolderKey
 from dirigent.settings import Settings, read_settings
 from dirigent.storage.sqlite.event_index import SqliteEventIndex
 from dirigent.storage.sqlite.journal import SqliteJournal
-from dirigent.storage.sqlite.lock import DataFolderLock
 from dirigent.storage.sqlite.memory import SqliteMemory
 from dirigent.storage.sqlite.projections import SqliteProjections
 from dirigent.storage.sqlite.records import SqliteRecords
@@ -119,7 +120,7 @@ class Dirigent:
     async def __aenter__(self) -> Self:
         folder = self.settings.data_folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.lock = DataFolderLock(folder)
+        self.lock = folder_lock(self.settings)
         self.lock.acquire()
         try:
             await self._open(folder)
@@ -147,11 +148,12 @@ class Dirigent:
         self.lock.release()
 
     async def _open(self, folder: Path) -> None:
-        self.records = SqliteRecords(folder / "records.db")
-        self.memory = SqliteMemory(folder / "memory.db")
-        self.journal = self.journals.open(folder)
-        self.projections = SqliteProjections(folder)
-        self.event_index = SqliteEventIndex(folder)
+        key = folder_key(self.settings)
+        self.records = SqliteRecords(folder / "records.db", key=key)
+        self.memory = SqliteMemory(folder / "memory.db", key)
+        self.journal = self.journals.open(folder, key=key)
+        self.projections = SqliteProjections(folder, key)
+        self.event_index = SqliteEventIndex(folder, key)
         self.events = EventLog(self.journal, self.event_index, self.clock)
         secrets = {name: value.get_secret_value() for name, value in self.settings.secrets.items()}
         self.web = WebClient(allowed=self.settings.http_allow, secrets=secrets)
@@ -167,7 +169,7 @@ class Dirigent:
             web=self._web or self.web,
         )
         self.dispatcher = Dispatcher(self.registry, gates, world, progress=self._progress)
-        self.workflows = SqliteWorkflows(folder)
+        self.workflows = SqliteWorkflows(folder, key)
         self.library = WorkflowStore(
             self.journal,
             self.workflows,
@@ -175,7 +177,7 @@ class Dirigent:
             actions=self.registry.known_actions(),
             changed=self._rearm,
         )
-        self.snapshots = SqliteSnapshots(folder, self.journal)
+        self.snapshots = SqliteSnapshots(folder, self.journal, key)
         self.runtime = LocalRuntime(
             self.journal,
             self.projections,
@@ -194,10 +196,10 @@ class Dirigent:
             FreshIds().make,
         )
         self.intake = Intake(self.engine, self.registry, built_in, self.clock, self._limits())
-        self.reactions = self._reactions(folder)
+        self.reactions = self._reactions(folder, key)
         self.triggers, self.webhooks = self.reactions.triggers, self.reactions.webhooks
         self.connectors = self.reactions.connectors
-        self.work = Workshop(folder, self.registry, self.clock, allow_delivery=self.settings.allow_delivery)
+        self.work = Workshop(self.settings, self.registry, self.clock)
         self._offer_flows()
         self.resumed = await self.runtime.start()
         for row in self.library.rows():
@@ -374,9 +376,10 @@ class Dirigent:
         definition = self.workflow(flow)
         return WorkflowFlow(self.engine, self.intake, lambda: definition)
 
-    def _reactions(self, folder: Path) -> Reactions:
+    def _reactions(self, folder: Path, key: FolderKey | None) -> Reactions:
         house = House(
             folder=folder,
+            key=key,
             settings=self.settings,
             journal=self.journal,
             index=self.event_index,

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
 
+from dirigent.bootstrap.keys import folder_key
 from dirigent.bootstrap.wiring import Pace, Worker
 from dirigent.domain.errors import Conflict, NotFound
 from dirigent.domain.job import TopicCounts
@@ -33,23 +34,21 @@ class Workshop:
     Any number of processes may have one over the same folder; the journal is not touched.
     """
 
-    def __init__(
-        self, folder: Path, registry: Registry, clock: Clock, *, allow_delivery: bool = False
-    ) -> None:
-        self._folder = folder
+    def __init__(self, settings: Settings, registry: Registry, clock: Clock) -> None:
+        self._settings = settings
+        self._folder = settings.data_folder
         self._registry = registry
         self._clock = clock
-        self._allow_delivery = allow_delivery
 
     @cached_property
     def queue(self) -> SqliteQueue:
         """The durable queue, in a file of its own that processes share."""
-        return SqliteQueue(self._folder / QUEUE, self._clock)
+        return SqliteQueue(self._folder / QUEUE, self._clock, key=folder_key(self._settings))
 
     @cached_property
     def audit(self) -> SqliteAudit:
         """What runs did, beside the queue."""
-        return SqliteAudit(self._folder / AUDIT, self._clock)
+        return SqliteAudit(self._folder / AUDIT, self._clock, key=folder_key(self._settings))
 
     @cached_property
     def manager(self) -> CampaignManager:
@@ -60,7 +59,7 @@ class Workshop:
             audit=self.audit,
             clock=self._clock,
             new_id=lambda: uuid.uuid4().hex[:24],
-            allow_delivery=self._allow_delivery,
+            allow_delivery=self._settings.allow_delivery,
         )
 
     def worker(self, *, emit: Emit | None = None, **pace: Unpack[Pace]) -> Worker:
@@ -109,7 +108,7 @@ def workshop_beside(settings: Settings, flows: Mapping[str, Orchestrator]) -> It
     registry = Registry()
     for name, flow in flows.items():
         registry.register_flow(name, flow)
-    shop = Workshop(settings.data_folder, registry, SystemClock(), allow_delivery=settings.allow_delivery)
+    shop = Workshop(settings, registry, SystemClock())
     with closing(shop):
         yield shop
 

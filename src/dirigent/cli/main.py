@@ -301,6 +301,13 @@ def build_app() -> App:
         sort_key=-0.5,
         help="Finished executions out of the working store into files: `archive list`, `show`, `restore`.",
     )
+    app.command(
+        "dirigent.cli.commands.keys:app",
+        name="key",
+        group=KEEP,
+        sort_key=-0.4,
+        help="The key of an encrypted data folder: `key new`, `encrypt`, `rotate`, `status`.",
+    )
     return app
 
 

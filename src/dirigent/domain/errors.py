@@ -4,7 +4,8 @@ DirigentError
 ├── InvalidInput            something a person handed in is wrong; names the field and the fix
 │   ├── InvalidDefinition   a workflow that does not load; carries every problem with its position
 │   ├── GoalNotUnderstood   a sentence without a metric or goal we know; carries a question
-│   └── ExpressionError     an expression that does not parse or cannot be evaluated
+│   ├── ExpressionError     an expression that does not parse or cannot be evaluated
+│   └── WrongKey            the key a data folder is encrypted with is missing, or another one
 ├── NotFound                a named thing is not there; carries the nearest names
 ├── Refused                 the dispatcher said no; carries the verdict's rule ids
 ├── Conflict                the state does not allow it (already decided, wrong version, held by another)
@@ -70,6 +71,13 @@ class ExpressionError(InvalidInput):
     """An expression does not parse, or has no value for the names at hand."""
 
     code = "expression_error"
+
+
+class WrongKey(InvalidInput):
+    """A data folder is encrypted with another key than the one given, or one of the two is missing."""
+
+    code = "wrong_key"
+    http_status = 409
 
 
 class NotFound(DirigentError):

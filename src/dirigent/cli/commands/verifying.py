@@ -17,8 +17,9 @@ def verify_command(
     from dirigent.cli.screen import table
 
     screen = common.screen()
-    folder = common.settings().data_folder
-    found = verify_journal(folder)
+    settings = common.settings()
+    folder = settings.data_folder
+    found = verify_journal(settings)
     if screen.json:
         screen.document({"ok": not found.damages, "folder": str(folder), "verification": found})
         return FAILED if found.damages else DONE

@@ -12,6 +12,7 @@ import msgspec
 from dirigent.domain.event import AnyEvent
 from dirigent.domain.run import RunRecord
 from dirigent.ports import Clock
+from dirigent.security.folder_key import FolderKey
 from dirigent.storage.sqlite.failures import storage_errors
 from dirigent.storage.sqlite.group_commit import GroupCommit
 from dirigent.storage.sqlite.shared_file import connect_shared, connect_shared_reader
@@ -29,13 +30,13 @@ _events: msgspec.json.Decoder[dict[str, tuple[AnyEvent, ...]]] = msgspec.json.De
 class SqliteAudit:
     """`AuditStore` over one SQLite file, which it makes where there is none. Any thread may call."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, *, key: FolderKey | None = None) -> None:
         self._path = str(path)
         self._clock = clock
         self._reading = threading.Lock()
         with storage_errors(self._path):
-            self._group = GroupCommit(path, connect_shared(path, _SQL["schema"], FORMAT))
-            self._reader = connect_shared_reader(path)
+            self._group = GroupCommit(path, connect_shared(path, _SQL["schema"], FORMAT, key))
+            self._reader = connect_shared_reader(path, key)
 
     def keep(self, record: RunRecord) -> None:
         """Put one attempt at a run on record; returns when it is on stable storage."""

@@ -9,10 +9,13 @@ from pathlib import Path
 import apsw
 
 from dirigent.domain.errors import JournalDamaged, StorageFailure
+from dirigent.security.folder_key import FolderKey
 from dirigent.storage.statements import load_statements
 
 DATABASE = "journal.db"
 FORMAT = 2
+CIPHER = "chacha20"
+READ_AND_WRITE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 
 # The first release without the race that could damage a database when the WAL was reset.
 SQLITE_MIN = (3, 51, 3)
@@ -39,9 +42,28 @@ def check_sqlite_version() -> None:
         )
 
 
-def connect_writer(path: Path) -> apsw.Connection:
+def connect(path: Path | str, key: FolderKey | None, flags: int = READ_AND_WRITE) -> apsw.Connection:
+    """A connection to a file of a data folder; every other way to one goes through here.
+
+    With a key every page of the file and of its WAL is encrypted and authenticated, and what SQLite would
+    put into temporary files, which are not, stays in memory.
+    """
+    connection = apsw.Connection(str(path), flags=flags)
+    if key is None:
+        return connection
+    try:
+        connection.pragma("cipher", CIPHER)
+        connection.pragma("key", f"raw:{key.hex()}")
+        connection.pragma("temp_store", "memory")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_writer(path: Path, key: FolderKey | None = None) -> apsw.Connection:
     """The one connection that writes: what it commits is on stable storage, and only it checkpoints."""
-    connection = apsw.Connection(str(path))
+    connection = connect(path, key)
     if connection.readonly("main"):  # SQLite settles for reading where it may not write
         connection.close()
         raise StorageFailure(f"{path} cannot be written.", fix="Check the file and its permissions.")
@@ -54,9 +76,9 @@ def connect_writer(path: Path) -> apsw.Connection:
     return connection
 
 
-def connect_reader(path: Path) -> apsw.Connection:
+def connect_reader(path: Path, key: FolderKey | None = None) -> apsw.Connection:
     """A connection that cannot write."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    connection = connect(path, key, apsw.SQLITE_OPEN_READONLY)
     _prepare(connection)
     return connection
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dirigent.ports import Recorded
+from dirigent.security.folder_key import FolderKey
 from dirigent.storage.sqlite.database import DATABASE, PROJECTIONS_SQL
 from dirigent.storage.sqlite.reading import Reader
 
@@ -18,8 +19,8 @@ class SqliteEventIndex:
     What is handed out was verified. Any thread may call; calls take turns.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._reader = Reader(folder / DATABASE)
+    def __init__(self, folder: Path, key: FolderKey | None = None) -> None:
+        self._reader = Reader(folder / DATABASE, key)
 
     def positions(self, keys: Sequence[bytes]) -> dict[bytes, int]:
         """Where the durable events of these keys are; what is not there is left out."""

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from dirigent.ports import FiringRow
+from dirigent.security.folder_key import FolderKey
 from dirigent.storage.sqlite.database import DATABASE, PROJECTIONS_SQL
 from dirigent.storage.sqlite.reading import Reader
 
@@ -21,8 +22,8 @@ class SqliteFirings:
     Any thread may call; calls take turns.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._reader = Reader(folder / DATABASE)
+    def __init__(self, folder: Path, key: FolderKey | None = None) -> None:
+        self._reader = Reader(folder / DATABASE, key)
 
     def decided(self, execution_ids: Sequence[str]) -> set[str]:
         """Which of these firings have been decided before."""

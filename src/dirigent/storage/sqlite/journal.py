@@ -15,6 +15,7 @@ import msgspec
 from dirigent.domain.errors import Conflict, InvalidInput, StorageFailure
 from dirigent.domain.event import Event
 from dirigent.ports import Recorded, Verification
+from dirigent.security.folder_key import FolderKey
 from dirigent.storage.sqlite.anchor import ANCHOR, AnchorFile, read_anchor
 from dirigent.storage.sqlite.chain import link
 from dirigent.storage.sqlite.codec import BODY_BYTES_MAX, decode, encode, split
@@ -46,8 +47,11 @@ class SqliteJournal:
     anchors: ClassVar[type[AnchorFile]] = AnchorFile
     writers: ClassVar[type[Writer]] = Writer
 
-    def __init__(self, path: Path, writer: Writer, reader: Reader, opened: Opened) -> None:
+    def __init__(
+        self, path: Path, writer: Writer, reader: Reader, opened: Opened, key: FolderKey | None = None
+    ) -> None:
         self._path = path
+        self._key = key
         self._writer = writer
         self._reader = reader
         self._damaged = dict(opened.damaged)
@@ -59,7 +63,7 @@ class SqliteJournal:
         self._closed = False
 
     @classmethod
-    def open(cls, folder: Path, *, accept: bool = False) -> Self:
+    def open(cls, folder: Path, *, accept: bool = False, key: FolderKey | None = None) -> Self:
         """Open the journal of a data folder, or begin one.
 
         Raises `DataFolderBusy` where it is open already and `JournalDamaged` where its history was
@@ -73,9 +77,9 @@ class SqliteJournal:
                 folder.mkdir(parents=True, exist_ok=True)
                 anchor = cls.anchors(folder / ANCHOR)
                 undo.callback(anchor.close)
-                connection = connect_writer(path)
+                connection = connect_writer(path, key)
                 undo.callback(_leave_as_is, connection)
-                reader = undo.enter_context(closing(Reader(path)))
+                reader = undo.enter_context(closing(Reader(path, key)))
                 opened = open_journal(connection, reader, anchor, accept=accept)
             except DAMAGED as error:
                 raise refuse_unreadable(folder, error) from error
@@ -86,7 +90,7 @@ class SqliteJournal:
                 raise StorageFailure(f"{folder} cannot be opened ({error}).", fix=fix) from error
             undo.pop_all()
         writer = cls.writers(path, connection, anchor, opened.position, opened.streams)
-        return cls(path, writer, reader, opened)
+        return cls(path, writer, reader, opened, key)
 
     @property
     def commits(self) -> int:
@@ -165,7 +169,7 @@ class SqliteJournal:
 
     def verify(self) -> Verification:
         """Check every digest, chain, gap, payload and the head anchor. May be called from any thread."""
-        return verify_folder(self._path.parent)
+        return verify_folder(self._path.parent, self._key)
 
     async def close(self) -> None:
         """Commit what is pending and release the storage. Closing twice is harmless."""
@@ -231,11 +235,11 @@ class SqliteJournal:
         return StorageFailure(f"The journal has stopped. {failure.message}", fix=failure.fix)
 
 
-def verify_folder(folder: Path) -> Verification:
+def verify_folder(folder: Path, key: FolderKey | None = None) -> Verification:
     """Verify the journal of a data folder by reading only; another process may have it open."""
     sighting = read_anchor(folder / ANCHOR)
     try:
-        with closing(connect_reader(folder / DATABASE)) as connection:
+        with closing(connect_reader(folder / DATABASE, key)) as connection:
             return verify(connection, sighting)
     except (*DAMAGED, apsw.Error) as error:
         raise refuse_unreadable(folder, error) from error

@@ -15,6 +15,8 @@ import msgspec
 
 from dirigent.domain.errors import InvalidInput
 from dirigent.ports import MemoryItem
+from dirigent.security.folder_key import FolderKey
+from dirigent.storage.sqlite.database import connect
 from dirigent.storage.sqlite.failures import storage_errors
 from dirigent.storage.statements import load_statements
 
@@ -38,11 +40,11 @@ class SqliteMemory:
     occurs often, near 0 where only its commonest does. Any thread may call; calls take turns.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, key: FolderKey | None = None) -> None:
         self._path = str(path)
         self._lock = threading.Lock()
         with storage_errors(self._path):
-            self._connection = apsw.Connection(self._path)
+            self._connection = connect(self._path, key)
             self._connection.set_busy_timeout(BUSY_MS_MAX)
             self._connection.pragma("journal_mode", "wal")
             self._connection.pragma("synchronous", "full")

@@ -15,6 +15,7 @@ from dirigent.domain.errors import StorageFailure
 from dirigent.domain.event import DefinitionStored
 from dirigent.domain.patterns import matches
 from dirigent.ports import ApprovalRow, ExecutionRow, OutcomeRow, Passive, Waiting
+from dirigent.security.folder_key import FolderKey
 from dirigent.storage.sqlite.database import DATABASE, PROJECTIONS_SQL, SQL, connect_reader, connect_writer
 from dirigent.storage.sqlite.failures import storage_errors
 from dirigent.storage.sqlite.folding import refold
@@ -38,12 +39,13 @@ class SqliteProjections:
     read from the journal itself, so they are verified. Any thread may call; calls take turns.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, key: FolderKey | None = None) -> None:
         self._path = folder / DATABASE
+        self._key = key
         self._lock = threading.Lock()
         with storage_errors(str(self._path)):
-            self._connection = connect_reader(self._path)
-            self._journal = Reader(self._path)
+            self._connection = connect_reader(self._path, key)
+            self._journal = Reader(self._path, key)
 
     def executions(
         self,
@@ -128,7 +130,7 @@ class SqliteProjections:
 
     def rebuild(self) -> None:
         """Drop every row and fold the whole journal anew, in one transaction; appends wait meanwhile."""
-        with storage_errors(str(self._path)), closing(connect_writer(self._path)) as connection:
+        with storage_errors(str(self._path)), closing(connect_writer(self._path, self._key)) as connection:
             connection.execute(SQL["begin"])
             with connection:
                 refold(connection)

@@ -17,6 +17,7 @@ import msgspec
 
 from dirigent.domain.job import DEAD, DELAYED, DONE, HELD, READY, JobFailure, QueuedJob, TopicCounts
 from dirigent.ports import Clock
+from dirigent.security.folder_key import FolderKey
 from dirigent.storage.job_rules import (
     DONE_KEPT_MS,
     LAPSED,
@@ -94,13 +95,15 @@ class SqliteQueue:
     processes that share a file share a machine, and so its clock.
     """
 
-    def __init__(self, path: Path, clock: Clock, *, limit: int = OPEN_JOBS_MAX) -> None:
+    def __init__(
+        self, path: Path, clock: Clock, *, limit: int = OPEN_JOBS_MAX, key: FolderKey | None = None
+    ) -> None:
         self._path = str(path)
         self._clock = clock
         self._limit = limit
         with storage_errors(self._path):
-            self._group = GroupCommit(path, connect_shared(path, _SQL["schema"], FORMAT))
-            self._reader = connect_shared_reader(path)
+            self._group = GroupCommit(path, connect_shared(path, _SQL["schema"], FORMAT, key))
+            self._reader = connect_shared_reader(path, key)
         self._reading = threading.Lock()
 
     @property

@@ -15,6 +15,7 @@ from dirigent.domain.archive_event import ARCHIVES, ArchivedStream, ExecutionsAr
 from dirigent.domain.errors import DirigentError, JournalDamaged, NotFound, StorageFailure
 from dirigent.domain.event import Event
 from dirigent.ports import Recorded
+from dirigent.security.folder_key import FolderKey
 from dirigent.storage.sqlite.chain import genesis, linked
 from dirigent.storage.sqlite.codec import restore
 from dirigent.storage.sqlite.database import SQL, connect_reader
@@ -55,8 +56,8 @@ def archived(stream: str) -> NotFound:
 class Reader:
     """Reads what is durable. Any thread may call; calls take turns."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = connect_reader(path)
+    def __init__(self, path: Path, key: FolderKey | None = None) -> None:
+        self._connection = connect_reader(path, key)
         self._lock = threading.Lock()
         self._closed = False
         self._chain_name: bytes | None = None

@@ -14,6 +14,8 @@ import apsw
 
 from dirigent.domain.canonical import canonical_bytes
 from dirigent.domain.errors import InvalidInput, StorageFailure
+from dirigent.security.folder_key import FolderKey
+from dirigent.storage.sqlite.database import connect
 from dirigent.storage.sqlite.failures import storage_errors
 from dirigent.storage.sqlite.records_load import SqliteLoad
 from dirigent.storage.sqlite.records_tables import TENANT, Table, find_table, read_tables, utc_text
@@ -43,10 +45,12 @@ class SqliteRecords:
         self,
         path: Path | str,
         *,
+        key: FolderKey | None = None,
         now: Callable[[], datetime] = _wall_clock,
         busy_ms_max: int = BUSY_MS_MAX,
     ) -> None:
         self._path = str(path)
+        self._key = key
         self._now = now
         self._busy_ms_max = busy_ms_max
         self._lock = threading.RLock()
@@ -125,7 +129,7 @@ class SqliteRecords:
             self._connection.close()
 
     def _connect(self) -> apsw.Connection:
-        connection = apsw.Connection(self._path)
+        connection = connect(self._path, self._key)
         connection.set_busy_timeout(self._busy_ms_max)
         for name, value in (
             ("journal_mode", "wal"),

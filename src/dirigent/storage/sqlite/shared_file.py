@@ -8,14 +8,15 @@ from typing import Any
 import apsw
 
 from dirigent.domain.errors import StorageFailure
-from dirigent.storage.sqlite.database import BUSY_MS_MAX, check_sqlite_version
+from dirigent.security.folder_key import FolderKey
+from dirigent.storage.sqlite.database import BUSY_MS_MAX, check_sqlite_version, connect
 
 
-def connect_shared(path: Path, schema: str, form: int) -> apsw.Connection:
+def connect_shared(path: Path, schema: str, form: int, key: FolderKey | None = None) -> apsw.Connection:
     """A connection that writes, to a file made where there is none; refuses a file of a newer form."""
     check_sqlite_version()
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = _connection(path)
+    connection = _connection(path, key)
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")
     found: Any = connection.pragma("user_version")
@@ -32,15 +33,15 @@ def connect_shared(path: Path, schema: str, form: int) -> apsw.Connection:
     return connection
 
 
-def connect_shared_reader(path: Path) -> apsw.Connection:
+def connect_shared_reader(path: Path, key: FolderKey | None = None) -> apsw.Connection:
     """A connection that only reads."""
-    connection = _connection(path)
+    connection = _connection(path, key)
     connection.pragma("query_only", "on")
     return connection
 
 
-def _connection(path: Path) -> apsw.Connection:
-    connection = apsw.Connection(str(path))
+def _connection(path: Path, key: FolderKey | None) -> apsw.Connection:
+    connection = connect(path, key)
     connection.set_busy_timeout(BUSY_MS_MAX)
     connection.pragma("trusted_schema", "off")
     connection.pragma("cell_size_check", "on")

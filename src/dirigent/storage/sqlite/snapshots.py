@@ -9,6 +9,8 @@ from pathlib import Path
 import apsw
 
 from dirigent.ports import Snapshot
+from dirigent.security.folder_key import FolderKey
+from dirigent.storage.sqlite.database import connect
 from dirigent.storage.sqlite.journal import SqliteJournal
 
 FILE = "snapshots.db"
@@ -36,7 +38,8 @@ class SqliteSnapshots:
     Nothing waits for the disk: what a crash takes away is folded from the journal.
     """
 
-    def __init__(self, folder: Path, journal: SqliteJournal) -> None:
+    def __init__(self, folder: Path, journal: SqliteJournal, key: FolderKey | None = None) -> None:
+        self._key = key
         self._journal = journal
         self._path = folder / FILE
         try:
@@ -76,7 +79,7 @@ class SqliteSnapshots:
         self._connection.close()
 
     def _open(self) -> apsw.Connection:
-        connection = apsw.Connection(str(self._path))
+        connection = connect(self._path, self._key)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "off")
         connection.execute(_SCHEMA)

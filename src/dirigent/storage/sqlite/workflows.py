@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dirigent.ports import VersionRow, WorkflowRow
+from dirigent.security.folder_key import FolderKey
 from dirigent.storage.sqlite.database import DATABASE, PROJECTIONS_SQL
 from dirigent.storage.sqlite.reading import Reader
 
@@ -19,8 +20,8 @@ class SqliteWorkflows:
     Any thread may call; calls take turns.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._reader = Reader(folder / DATABASE)
+    def __init__(self, folder: Path, key: FolderKey | None = None) -> None:
+        self._reader = Reader(folder / DATABASE, key)
 
     def workflows(self, tenant: str | None = None) -> list[WorkflowRow]:
         """All of one tenant, or of all, by name."""
