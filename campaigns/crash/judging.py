@@ -11,8 +11,11 @@ import msgspec
 
 from campaigns.crash.evidence import Life, Witnessed, client_log, recorder_log
 from campaigns.crash.lane import Lane
+from dirigent.bootstrap.keys import folder_key
 from dirigent.domain.event import StepCompleted, StepFailed, StepOutcomeUnknown, StepSkipped, StepStarted
 from dirigent.ports import Recorded
+from dirigent.security.folder_key import FolderKey
+from dirigent.settings import read_settings
 from dirigent.storage.sqlite.journal import SqliteJournal
 from dirigent.storage.sqlite.projections import SqliteProjections
 from dirigent.testing.invariants import ACKNOWLEDGED, Answered, Projected, Quiet, Report, check
@@ -49,7 +52,8 @@ async def judge(lane: Lane, failure: str = "") -> Judgement:
     """
     calls = recorder_log(lane.folder)
     client = sorted([*client_log(lane.folder), *lane.sessions], key=lambda entry: entry.order)
-    journal = SqliteJournal.open(lane.data)
+    key = folder_key(read_settings(data_folder=lane.data))
+    journal = SqliteJournal.open(lane.data, key=key)
     try:
         events = journal.tail(0, EVENTS_MAX)
         report = check(
@@ -57,7 +61,7 @@ async def judge(lane: Lane, failure: str = "") -> Judgement:
             client,
             calls,
             verification=journal.verify(),
-            projected=_projected(lane.data),
+            projected=_projected(lane.data, key),
             quiet=None if failure else Quiet(at=lane.quiet_ms, faults_ended_at=lane.left_alone_ms),
             unhandled=_unhandled(lane.folder),
         )
@@ -80,8 +84,8 @@ async def judge(lane: Lane, failure: str = "") -> Judgement:
     )
 
 
-def _projected(folder: Path) -> Projected:
-    with closing(SqliteProjections(folder)) as projections:
+def _projected(folder: Path, key: FolderKey | None) -> Projected:
+    with closing(SqliteProjections(folder, key)) as projections:
         return Projected(
             executions=projections.executions(limit=EVENTS_MAX), approvals=projections.approvals(state=None)
         )

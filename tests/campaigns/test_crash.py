@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from campaigns.crash import kills, named_points
 from campaigns.verdict import GREEN
+from dirigent.security.folder_key import new_key
 
 SEED = 20_111_209
 
@@ -15,6 +18,16 @@ def test_kills_at_random_lose_nothing_and_repeat_nothing() -> None:
     assert verdict.trials == 4
     assert not verdict.violations
     assert verdict.counts["effects"] > verdict.counts["absorbed repeats"] > 0
+
+
+def test_kills_under_a_key_lose_nothing_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same over an encrypted folder: it is opened, verified and gone on with after every kill."""
+    monkeypatch.setenv("DIRIGENT_KEY", new_key())
+    plan = kills.Plan(kills=3, executions=0, lanes=1, seed=SEED, alive=kills.SHORTLY_SECONDS, warm=True)
+    verdict = kills.campaign(plan)
+    assert verdict.trials == 3
+    assert not verdict.violations
+    assert verdict.counts["effects"] > 0
 
 
 POINTS = ("start.handed_in", "effect.sent", "wal.after_sync", "anchor.before_write", "recovery.stream_read")

@@ -63,7 +63,7 @@ def open_key(folder: Path, given: str | None) -> FolderKey | None:
     if files and not any(map(is_plain, files)):
         raise StorageFailure(
             f"{MARKER} is missing in {folder}, and no database there is plain.",
-            fix="Restore it from a backup; unless the key is a passphrase, `dirigent key encrypt` makes it anew.",
+            fix="Restore it from a backup; without a passphrase `dirigent key encrypt` makes it anew.",
         )
     if files:
         raise WrongKey(
