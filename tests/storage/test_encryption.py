@@ -163,6 +163,14 @@ def test_a_marker_of_a_newer_version_is_refused(encrypted: Path) -> None:
         open_key(encrypted, OLD)
 
 
+def test_a_sqlite_without_ciphers_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take the key for nothing and write in plain."""
+    monkeypatch.delattr(apsw, "mc_version")
+    with pytest.raises(StorageFailure, match="cannot encrypt"):
+        furnish(tmp_path, OLD)
+    assert [file.name for file in tmp_path.iterdir() if file.suffix == ".db" and file.stat().st_size] == []
+
+
 def test_a_marker_that_was_lost_is_made_anew(encrypted: Path) -> None:
     """Its absence is not taken for a plain folder; a random key is all that is needed to make it again."""
     (encrypted / MARKER).unlink()

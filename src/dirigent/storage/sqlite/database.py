@@ -52,6 +52,7 @@ def connect(path: Path | str, key: FolderKey | None, flags: int = READ_AND_WRITE
     if key is None:
         return connection
     try:
+        _check_ciphers()
         connection.pragma("cipher", CIPHER)
         connection.pragma("key", f"raw:{key.hex()}")
         connection.pragma("temp_store", "memory")
@@ -59,6 +60,15 @@ def connect(path: Path | str, key: FolderKey | None, flags: int = READ_AND_WRITE
         connection.close()
         raise
     return connection
+
+
+def _check_ciphers() -> None:
+    """Refuse a SQLite that would pass over the key in silence and write in plain."""
+    if not getattr(apsw, "mc_version", ""):
+        raise StorageFailure(
+            "This SQLite cannot encrypt, and a key is given.",
+            fix="Install apsw-sqlite3mc in the place of apsw; uninstall apsw first.",
+        )
 
 
 def connect_writer(path: Path, key: FolderKey | None = None) -> apsw.Connection:
