@@ -249,3 +249,19 @@ def test_the_lock_of_an_encrypted_folder_says_little(tmp_path: Path) -> None:
                 said = (tmp_path / "data" / "dirigent.lock").read_text()
         assert (CANARY in said) is shows
         assert "run" in said
+
+
+def test_archive_files_stay_readable_and_none_is_made_under_a_key(tmp_path: Path, key: Path) -> None:
+    """What was archived in plain can be shown and restored; archiving an encrypted folder is refused."""
+    data = tmp_path / "data"
+    ran = dirigent("run", HELLO, "-i", f"name={CANARY}", "-o", "json", data=data).data["execution_id"]
+    assert dirigent("archive", "--older-than", "0m", "--yes", data=data).code == 0
+    under(key, "key", "encrypt", data=data)
+    assert ran in under(key, "archive", "list", data=data).out
+    assert CANARY in under(key, "archive", "show", ran, data=data).out
+    assert under(key, "archive", "restore", ran, data=data).code == 0
+    assert CANARY in under(key, "show", ran, data=data).out
+    refused = under(key, "archive", "--older-than", "0m", "--yes", data=data)
+    assert refused.code == 1
+    assert "would be plain" in refused.err
+    assert under(key, "verify", data=data).code == 0

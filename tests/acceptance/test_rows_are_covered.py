@@ -1,4 +1,4 @@
-"""What is asked of triggers, connectors, the event store and encryption, row by row, and the tests that hold it."""
+"""What is asked of triggers, connectors, the event store and encryption, and the tests that hold it."""
 
 from __future__ import annotations
 

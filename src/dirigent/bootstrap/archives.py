@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dirigent.bootstrap.beside import need_journal, reading
+from dirigent.bootstrap.keys import folder_key, folder_lock
 from dirigent.domain.archive_event import ARCHIVES, ArchivedStream, ExecutionsArchived, ExecutionsRestored
-from dirigent.domain.errors import NotFound
+from dirigent.domain.errors import Conflict, NotFound
 from dirigent.domain.event import Event
 from dirigent.ports import ExecutionRow
 from dirigent.settings import Settings
@@ -22,7 +23,6 @@ from dirigent.storage.sqlite.archive_file import StoredStream, read_archive, wri
 from dirigent.storage.sqlite.archiving import blank_streams, chain_name, fill_streams, stored_streams
 from dirigent.storage.sqlite.database import DATABASE
 from dirigent.storage.sqlite.journal import SqliteJournal
-from dirigent.storage.sqlite.lock import DataFolderLock
 from dirigent.storage.sqlite.reading import Reader
 
 FOLDER = "archives"
@@ -49,7 +49,8 @@ async def archive(settings: Settings, before_ms: int, *, now_ms: int) -> Archive
     What an earlier archiving left undone is done first.
     """
     folder = settings.data_folder
-    async with _held(folder):
+    async with _held(settings):
+        _need_no_key(settings)
         _finish(settings)
         families = _families(settings, before_ms)
         if not families:
@@ -70,19 +71,19 @@ async def archive(settings: Settings, before_ms: int, *, now_ms: int) -> Archive
         return Archived(executions=[rows[0].execution_id for rows in families], file=file, events=taken)
 
 
-def archives(folder: Path) -> list[tuple[ExecutionsArchived, list[str]]]:
+def archives(settings: Settings) -> list[tuple[ExecutionsArchived, list[str]]]:
     """Every archiving, oldest first, with those of its executions that are not at hand and nobody started."""
-    need_journal(folder)
-    with closing(Reader(folder / DATABASE)) as reader:
+    need_journal(settings.data_folder)
+    with closing(_reader(settings)) as reader:
         events = reader.events(ARCHIVES, 0)
         gone = {name: said for name, (said, _) in reader.archived().items() if "/" not in name}
     files = [event for event in events if isinstance(event, ExecutionsArchived)]
     return [(said, [name for name, event in gone.items() if event == said]) for said in files]
 
 
-def archived_events(folder: Path, execution_id: str) -> tuple[ExecutionsArchived, list[Event]]:
+def archived_events(settings: Settings, execution_id: str) -> tuple[ExecutionsArchived, list[Event]]:
     """What happened in an archived execution, as its file says, which is verified; raises `NotFound`."""
-    said, streams = _from_archive(folder, execution_id)
+    said, streams = _from_archive(settings, execution_id)
     found = next(stream for stream in streams if stream.name == execution_id)
     return said, found.events()
 
@@ -91,12 +92,13 @@ async def restore(settings: Settings, execution_id: str, *, now_ms: int) -> Arch
     """Bring an archived execution back with all it started; its file stays."""
     folder = settings.data_folder
     need_journal(folder)
-    async with _held(folder):
+    async with _held(settings):
         root = execution_id.partition("/")[0]
-        said, streams = _from_archive(folder, root)
-        filled = fill_streams(folder, streams)
+        key = folder_key(settings)
+        said, streams = _from_archive(settings, root)
+        filled = fill_streams(folder, streams, key)
         names = tuple(stream.name for stream in streams)
-        journal = SqliteJournal.open(folder)
+        journal = SqliteJournal.open(folder, key=key)
         try:
             back = ExecutionsRestored(at=now_ms, file=said.file, actor=settings.actor, streams=names)
             await journal.append(ARCHIVES, journal.head(ARCHIVES), [back])
@@ -106,9 +108,9 @@ async def restore(settings: Settings, execution_id: str, *, now_ms: int) -> Arch
 
 
 @asynccontextmanager
-async def _held(folder: Path) -> AsyncIterator[None]:
-    need_journal(folder)
-    lock = DataFolderLock(folder)
+async def _held(settings: Settings) -> AsyncIterator[None]:
+    need_journal(settings.data_folder)
+    lock = folder_lock(settings)
     lock.acquire()
     try:
         yield
@@ -116,10 +118,23 @@ async def _held(folder: Path) -> AsyncIterator[None]:
         lock.release()
 
 
+def _need_no_key(settings: Settings) -> None:
+    """An archive file would say in plain what an encrypted folder hides."""
+    if folder_key(settings) is not None:
+        raise Conflict(
+            f"{settings.data_folder} is encrypted, and an archive file would be plain; nothing was archived.",
+            fix="Leave the executions in the folder: what has ended costs no memory there.",
+        )
+
+
+def _reader(settings: Settings) -> Reader:
+    return Reader(settings.data_folder / DATABASE, folder_key(settings))
+
+
 def _finish(settings: Settings) -> None:
     """Take out what is in an archive and was not taken out: the process ended, or a restoring did."""
     folder = settings.data_folder
-    with closing(Reader(folder / DATABASE)) as reader:
+    with closing(_reader(settings)) as reader:
         archived = reader.archived()
     with reading(settings) as books:
         at_hand = {row.execution_id for row in books.engine.executions(parent=None, limit=ALL)}
@@ -129,14 +144,14 @@ def _finish(settings: Settings) -> None:
         blank_streams(folder, (stream for stream in found if stream.name in left))
 
 
-def _from_archive(folder: Path, execution_id: str) -> tuple[ExecutionsArchived, list[StoredStream]]:
+def _from_archive(settings: Settings, execution_id: str) -> tuple[ExecutionsArchived, list[StoredStream]]:
     """An archived execution and all it started."""
-    with closing(Reader(folder / DATABASE)) as reader:
+    with closing(_reader(settings)) as reader:
         archived = reader.archived()
     if execution_id not in archived:
         raise NotFound(f"There is no execution {execution_id!r} in an archive.", code="archived_not_found")
     said, _ = archived[execution_id]
-    found = read_archive(folder / FOLDER / said.file, said.sha256)
+    found = read_archive(settings.data_folder / FOLDER / said.file, said.sha256)
     return said, [stream for stream in found if f"{stream.name}/".startswith(f"{execution_id}/")]
 
 

@@ -64,7 +64,7 @@ def list_command(*, common: Common = DEFAULT) -> None:
     from dirigent.cli.screen import table
 
     screen = common.screen()
-    found = archives(common.settings().data_folder)
+    found = archives(common.settings())
     if screen.json:
         screen.document(
             [
@@ -96,7 +96,7 @@ def show_command(execution_id: str, /, *, common: Common = DEFAULT) -> None:
     from dirigent.interpreter.reading import read_execution
 
     settings, screen = common.settings(), common.screen()
-    said, events = archived_events(settings.data_folder, execution_id)
+    said, events = archived_events(settings, execution_id)
     found = read_execution(events)
     if screen.json:
         screen.document(execution_as_dict(found) | {"file": said.file})

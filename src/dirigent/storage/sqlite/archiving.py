@@ -16,6 +16,7 @@ from typing import Any
 import apsw
 
 from dirigent.domain.errors import JournalDamaged
+from dirigent.security.folder_key import FolderKey
 from dirigent.storage.sqlite.archive_file import StoredStream
 from dirigent.storage.sqlite.codec import references
 from dirigent.storage.sqlite.database import DATABASE, SQL, connect_writer
@@ -23,28 +24,30 @@ from dirigent.storage.sqlite.folding import refold
 from dirigent.storage.sqlite.reading import Reader, damaged
 
 
-def stored_streams(folder: Path, names: Sequence[str]) -> Iterator[StoredStream]:
+def stored_streams(
+    folder: Path, names: Sequence[str], key: FolderKey | None = None
+) -> Iterator[StoredStream]:
     """Streams as they stand, each read and verified; raises `JournalDamaged` where one is not whole."""
-    with closing(Reader(folder / DATABASE)) as reader:
+    with closing(Reader(folder / DATABASE, key)) as reader:
         for name in names:
             yield _stored(reader, name)
 
 
-def chain_name(folder: Path) -> bytes:
+def chain_name(folder: Path, key: FolderKey | None = None) -> bytes:
     """What the chains of a journal begin with besides the names of the streams."""
-    with closing(Reader(folder / DATABASE)) as reader:
+    with closing(Reader(folder / DATABASE, key)) as reader:
         found: bytes = reader.rows(SQL["chain_name"], ())[0][0]
         return found
 
 
-def blank_streams(folder: Path, streams: Iterable[StoredStream]) -> int:
+def blank_streams(folder: Path, streams: Iterable[StoredStream], key: FolderKey | None = None) -> int:
     """Take out what the events of streams say; returns how many. All of it happens, or nothing.
 
     The caller has seen to it that the streams are in an archive file and that the journal says so. Blank
     events are left alone, so it may be done again.
     """
     taken = 0
-    with _changing(folder) as connection:
+    with _changing(folder, key) as connection:
         freed: set[bytes] = set()
         for stream in streams:
             for position, _, body, digest in stream.rows:
@@ -57,13 +60,13 @@ def blank_streams(folder: Path, streams: Iterable[StoredStream]) -> int:
     return taken
 
 
-def fill_streams(folder: Path, streams: Iterable[StoredStream]) -> int:
+def fill_streams(folder: Path, streams: Iterable[StoredStream], key: FolderKey | None = None) -> int:
     """Put back what blank events said; returns how many. All of it happens, or nothing.
 
     Raises `JournalDamaged` where the journal has other events in these places.
     """
     filled = 0
-    with _changing(folder) as connection:
+    with _changing(folder, key) as connection:
         for stream in streams:
             for position, version, body, digest in stream.rows:
                 kept: Any = connection.execute(SQL["row"], (position,)).fetchall()
@@ -77,9 +80,9 @@ def fill_streams(folder: Path, streams: Iterable[StoredStream]) -> int:
 
 
 @contextlib.contextmanager
-def _changing(folder: Path) -> Iterator[apsw.Connection]:
+def _changing(folder: Path, key: FolderKey | None) -> Iterator[apsw.Connection]:
     """One transaction in which events may be changed; the guard is back at its end."""
-    with closing(connect_writer(folder / DATABASE)) as connection:
+    with closing(connect_writer(folder / DATABASE, key)) as connection:
         with connection:
             connection.execute(SQL["lift_guard"])
             yield connection
