@@ -118,6 +118,7 @@ def test_every_command_works_under_a_key(tmp_path: Path, key: Path) -> None:
         ("verify",),
         ("event", "publish", "--type", "order.paid", "-i", "order=17"),
         ("event", "list"),
+        ("event", "status"),
         ("event", "replay"),
         ("trigger", "list"),
         ("approvals",),

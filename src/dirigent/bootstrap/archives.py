@@ -56,7 +56,7 @@ async def archive(settings: Settings, before_ms: int, *, now_ms: int) -> Archive
         if not families:
             return Archived()
         names = [row.execution_id for rows in families for row in rows]
-        journal = SqliteJournal.open(folder)
+        journal = SqliteJournal.open(folder, key=None)
         try:
             file = folder / FOLDER / f"archive-{journal.position:012}.jsonl.gz"
             streams: list[ArchivedStream] = []

@@ -7,6 +7,7 @@ from contextlib import closing
 import msgspec
 
 from dirigent.bootstrap.beside import need_journal
+from dirigent.bootstrap.keys import folder_key
 from dirigent.domain.event import ConsumerAdvanced
 from dirigent.intake.events.consumers import CONSUMERS, DEAD_LETTERS, DeadLetter, still_dead
 from dirigent.ports import EventIndex
@@ -45,7 +46,8 @@ def pipeline(settings: Settings) -> Pipeline:
     """Look at the events of a folder beside whoever works in it; raises `NotFound` where there is none."""
     folder = settings.data_folder
     need_journal(folder)
-    with closing(Reader(folder / DATABASE)) as reader, closing(SqliteEventIndex(folder)) as index:
+    key = folder_key(settings)
+    with closing(Reader(folder / DATABASE, key)) as reader, closing(SqliteEventIndex(folder, key)) as index:
         names = {stream.partition("/")[2] for stream in reader.streams(CONSUMERS)}
         names |= {stream.partition("/")[2] for stream in reader.streams(DEAD_LETTERS)}
         followers = tuple(_following(name, reader, index) for name in sorted(names))

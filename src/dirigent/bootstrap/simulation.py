@@ -137,7 +137,7 @@ def _on_disk(run: Run, simulation: Simulation) -> None:
 
 
 async def _written(folder: Path, recorded: Sequence[Recorded]) -> None:
-    journal = SqliteJournal.open(folder)
+    journal = SqliteJournal.open(folder, key=None)
     durable = None
     for stream, events in groupby(recorded, key=lambda one: one.stream):
         durable = journal.append(stream, journal.head(stream), [one.event for one in events])
@@ -147,8 +147,8 @@ async def _written(folder: Path, recorded: Sequence[Recorded]) -> None:
 
 
 def _differences(folder: Path, rows: MemoryProjections) -> Iterator[str]:
-    journal = SqliteJournal.open(folder)
-    kept = SqliteProjections(folder)
+    journal = SqliteJournal.open(folder, key=None)
+    kept = SqliteProjections(folder, key=None)
     try:
         yield from (f"the journal on disk: {damage.reason}" for damage in journal.verify().damages)
         for rebuilt in (False, True):
