@@ -112,6 +112,7 @@ def _announce(screen: Screen, dirigent: Dirigent, url: str) -> None:
         if settings.allow_delivery
         else "off: every message is held",
         "triggers": f"{len(dirigent.triggers.table)} at work",
+        "connectors": f"{len(dirigent.connectors.states())} asked",
         "resumed": f"{len(dirigent.resumed)} executions",
         "next": "dirigent goal run examples/goals/revive_pipeline.json   (in another terminal)",
     }
