@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dirigent import Dirigent
-from dirigent.bootstrap.archives import archive, restore
+from dirigent.bootstrap.archives import archive, archives, restore
 from dirigent.domain.archive_event import ARCHIVES, ExecutionsArchived
 from dirigent.domain.errors import Conflict, NotFound
 from dirigent.domain.event import Event, ExecutionStarted
@@ -21,6 +21,7 @@ from dirigent.settings import Settings
 from dirigent.storage.sqlite.archive_file import StoredStream, read_archive, write_archive
 from dirigent.storage.sqlite.archiving import blank_streams, chain_name, fill_streams, stored_streams
 from dirigent.storage.sqlite.journal import SqliteJournal
+from dirigent.testing.frozen_clock import FrozenClock
 from tests.acceptance.terminal import Said, dirigent
 
 FLOW = """\
@@ -34,6 +35,7 @@ CHILD = {"name": "child", "steps": [{"id": "copy", "type": "transform", "paramet
 WAITS = "workflow: {name: waits, steps: [{id: paid, type: wait_for_event, event: order.paid}]}\n"
 LONG = "long " * 4000
 LATER = 1 << 50
+DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -298,6 +300,22 @@ async def test_the_guard_stands_after_an_archiving(data: Path) -> None:
     assert found == [recorded.event for recorded in everything]
     assert [event.workflow for event in found if isinstance(event, ExecutionStarted)] == ["waits"]
     await journal.close()
+
+
+async def test_only_what_is_due_goes(tmp_path: Path) -> None:
+    """Kept for thirty days: of runs that ended on day 0 and day 40, the first goes on day 45."""
+    clock = FrozenClock()
+    flow = Definition(name="x", steps=(Step(id="n", kind=Kind.TRANSFORM, parameters={"n": 1}),))
+    async with Dirigent(tmp_path, clock=clock) as opened:
+        old = await opened.run(flow)
+        clock.move(40 * DAY_MS)
+        young = await opened.run(flow)
+        clock.move(5 * DAY_MS)
+    now, settings = clock.now_ms(), Settings(data_folder=tmp_path)
+    assert (await archive(settings, now - 30 * DAY_MS, now_ms=now)).executions == [old.execution_id]
+    assert [row["execution_id"] for row in _runs(tmp_path)] == [young.execution_id]
+    [(said, names)] = archives(tmp_path)
+    assert (said.at, said.actor, names) == (now, "local", [old.execution_id])
 
 
 async def test_an_archived_name_is_not_given_again(data: Path) -> None:
