@@ -314,7 +314,7 @@ async def test_only_what_is_due_goes(tmp_path: Path) -> None:
     now, settings = clock.now_ms(), Settings(data_folder=tmp_path)
     assert (await archive(settings, now - 30 * DAY_MS, now_ms=now)).executions == [old.execution_id]
     assert [row["execution_id"] for row in _runs(tmp_path)] == [young.execution_id]
-    [(said, names)] = archives(tmp_path)
+    [(said, names)] = archives(settings)
     assert (said.at, said.actor, names) == (now, "local", [old.execution_id])
 
 
