@@ -233,3 +233,41 @@ def test_a_probe_that_is_broken_off_lets_another_one_through() -> None:
     stage.pass_time(1)
     assert stage.events("f")[-1] == "ExecutionCancelled"
     assert stage.events("g")[-1] == "ExecutionCompleted"
+
+
+def undoable(name: str) -> dict[str, Any]:
+    """A step that costs something, and what undoes it does, too."""
+    undo = {"agent_type": "outside", "action": "send", "parameters": ITEM}
+    return act(name, "send", compensate=undo)
+
+
+def test_a_child_undoes_what_it_did_when_its_parent_has_ended() -> None:
+    """The account of the family stays open until the last of it has ended."""
+    stage = Stage()
+    definition, given = family(child("a", undoable("first"), step("wait", "wait", duration="1h")))
+    stage.start(definition, input=given, budget=10.0)
+    stage.pass_time(2)
+    assert stage.ask(lambda engine: engine.cancel("e", "anna")).result == "acknowledged"
+    stage.pass_time(30)
+    assert stage.events()[-1] == "ExecutionCancelled"
+    assert stage.events("e/a")[-1] == "ExecutionCancelled"
+    assert "CompensationStarted" in stage.events("e/a")
+    assert len(stage.receiver.calls("send")) == 2
+    rested = stage.ask(lambda engine: engine.rest("e"))
+    assert rested.result == "acknowledged"
+
+
+def test_an_effect_that_cannot_be_undone_is_settled_while_others_are() -> None:
+    """A person says what became of it: that is kept, and changes nothing about the end."""
+    stage = Stage(hold=("fire",))
+    stage.start(flow(undoable("first"), act("lost", "fire", timeout="1s"), type="parallel"))
+    stage.pass_time(5)
+    assert "StepOutcomeUnknown" in stage.events()
+    stage.receiver.held = ("fire", "send")
+    stage.ask(lambda engine: engine.cancel("e", "anna"))
+    said = stage.ask(lambda engine: engine.resolve("e", "lost", happened=True, actor="anna", attempt=1))
+    assert said.result == "acknowledged"
+    stage.receiver.held = ()
+    stage.pass_time(4000)
+    assert stage.events()[-1] == "ExecutionCancelled"
+    assert stage.engine.read("e").steps["lost"].status == "succeeded"

@@ -109,6 +109,9 @@ def became_unclear(turn: Turn, step: str) -> None:
 def became_clear(turn: Turn, step: str, *, happened: bool, output: Any) -> None:
     """A person said what became of an effect: it is undone, or undoing it is tried once more."""
     state = turn.state
+    if step not in state.unclear:  # nothing would undo it, so nothing waits for it
+        state.steps[step].status = "succeeded" if happened else "cancelled"
+        return
     state.unclear.remove(step)
     state.settling.append(step)
     if happened:

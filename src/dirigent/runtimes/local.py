@@ -453,8 +453,8 @@ class LocalRuntime:
         self._live.remove(live.execution_id)
         if self._snapshots is not None and live.machine.state.version >= SNAPSHOT_EVENTS:
             self._snapshots.forget(live.execution_id)
-        if not live.machine.state.parent:
-            self._executor.budgets.close(live.execution_id)
+        if not self._live.below(root := root_of(live.execution_id)):  # a child may outlive who started it
+            self._executor.budgets.close(root)
 
     def _tell_parent(self, live: LiveExecution, last: Event) -> None:
         """The end of an execution goes to the journal together with what it means to its parent.
