@@ -182,7 +182,7 @@ def test_a_marker_that_was_lost_is_made_anew(encrypted: Path) -> None:
     assert contents(encrypted, OLD) == WHOLE
 
 
-@pytest.mark.parametrize("new", [NEW, PASSPHRASE])
+@pytest.mark.parametrize("new", [NEW, PASSPHRASE], ids=["random", "passphrase"])
 def test_encrypt(tmp_path: Path, new: str) -> None:
     """A plain folder with a WAL that was left behind becomes one in which nothing can be read."""
     furnish(tmp_path, None)
@@ -234,7 +234,7 @@ else:
 
 
 @pytest.mark.parametrize("files", [1, 2, 3, 4])
-@pytest.mark.parametrize("old", ["", OLD])
+@pytest.mark.parametrize("old", ["", OLD], ids=["plain", "encrypted"])
 def test_a_crash_between_two_files_is_gone_on_from(tmp_path: Path, old: str, files: int) -> None:
     """Until then nothing opens the folder, with either key; called again with the same keys it is done."""
     furnish(tmp_path, old or None)
