@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from dirigent import Dirigent
+from dirigent import Context, Dirigent, Effect, Risk, action, agent
 from dirigent.domain.event import ExecutionPassivated, SignalReceived, TimerFired
-from dirigent.domain.workflow import Connection, Definition, Kind, Step
+from dirigent.domain.workflow import Connection, Definition, Kind, Retry, Step
 from dirigent.engine import Start
 from dirigent.runtimes.idling import IDLE_MAX, IDLE_MS
 from dirigent.testing.frozen_clock import FrozenClock
@@ -46,6 +46,45 @@ async def _start(dirigent: Dirigent, definition: Definition, name: str, **input:
     await dirigent.engine.start(
         Start(definition=definition, tenant="t", actor="a", execution_id=name, input=input, budget=5.0)
     )
+
+
+@agent("shop", domain="test")
+class Shop:
+    """Orders something dear, the answer to which never comes."""
+
+    @action(risk=Risk.R0, effect=Effect.READ)
+    async def order(self, ctx: Context) -> None:
+        """Have it bought."""
+        await ctx.call("shop", "buy")
+
+    @action(risk=Risk.R1, effect=Effect.KEYED, cost=3.0)
+    async def buy(self) -> None:
+        """Never come back."""
+        await asyncio.Event().wait()
+
+
+async def test_what_may_still_cost_stays(tmp_path: Path) -> None:
+    """A run that waits to try again, a call of it being in doubt, keeps what it has set aside, also anew."""
+    clock, hour = FrozenClock(), Retry(max_attempts=2, initial_ms=HOUR_MS, max_ms=HOUR_MS, jitter=0)
+    order = Step(id="o", kind=Kind.AGENT, agent="shop", action="order", timeout_ms=20, retry=hour)
+    orders = Definition(name="orders", steps=(order,))
+    async with Dirigent(tmp_path, agents=[Shop()], clock=clock) as dirigent:
+        await _start(dirigent, orders, "e")
+        await _until(lambda: "StepFailed" in _kinds(dirigent, "e"))
+        await _start(dirigent, WAITS, "other")
+        await _until(lambda: dirigent.journal.durable == dirigent.journal.position)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        clock.move_to(clock.now_ms() + IDLE_MS)
+        await _until(lambda: "other" not in dirigent.runtime.running())
+        assert dirigent.runtime.running() == ["e"]
+        assert dirigent.dispatcher.budgets.account("e").left == 2.0
+    async with Dirigent(tmp_path, agents=[Shop()], clock=clock) as dirigent:
+        assert dirigent.dispatcher.budgets.account("e").left == 2.0
+
+
+def _kinds(dirigent: Dirigent, name: str) -> set[str]:
+    return {type(event).__name__ for event in dirigent.engine.events(name)}
 
 
 async def test_a_timer_brings_an_execution_back(tmp_path: Path) -> None:

@@ -342,11 +342,10 @@ class LocalRuntime:
             self._executor.budgets.restore(root, passive.spent)
 
     def _put_out(self, live: LiveExecution) -> None:
-        """Let an execution that only waits out of memory, unless it is to go on soon."""
-        commands = live.machine.state.outstanding.values()
-        if not all(isinstance(command, StartTimer | StartChild | AwaitSignal) for command in commands):
-            return
-        if live.machine.state.pending:
+        """Let an execution that only waits out of memory, unless it goes on soon or a call may still cost."""
+        state, commands = live.machine.state, live.machine.state.outstanding.values()
+        waits = all(isinstance(command, StartTimer | StartChild | AwaitSignal) for command in commands)
+        if not waits or state.pending or set_aside(state):
             return
         now = self.clock.now_ms()
         until = min((command.due for command in commands if isinstance(command, StartTimer)), default=0)
