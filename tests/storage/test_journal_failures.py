@@ -261,10 +261,12 @@ async def test_a_batch_that_waits_behind_one_that_fails_is_lost_with_it(tmp_path
     """It was on its way already, and nothing would be wrong with it by itself."""
     journal = SqliteJournal.open(tmp_path)
     await journal.append("e", 0, [note(1)])
-    with database(tmp_path) as connection:
-        connection.execute("INSERT INTO events VALUES (2, 9, 9, 0, x'00', x'00')")
     many = [note(number) for number in range(BATCH_EVENTS_MAX)]
-    first, behind = journal.append("e", 1, many), journal.append("f", 0, many)
+    with database(tmp_path) as connection:
+        connection.execute("BEGIN IMMEDIATE")  # until this ends nothing can be committed, and nothing fail
+        connection.execute("INSERT INTO events VALUES (2, 9, 9, 0, x'00', x'00')")
+        first, behind = journal.append("e", 1, many), journal.append("f", 0, many)
+        connection.execute("COMMIT")
     with pytest.raises(StorageFailure, match="failed"):
         await first
     with pytest.raises(StorageFailure, match="failed"):

@@ -31,7 +31,7 @@ WAKE_MS = 1_000
 EXPIRY_MS = 5_000
 STOP_MS = 10_000
 COOL_DOWN_MS = 30_000
-TRANSIENT = frozenset({"transient", "step_timeout", "agent_timeout"})
+TRANSIENT = frozenset({"transient", "step_timeout", "agent_timeout", "outcome_unknown"})
 
 
 class Quiet(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,7 +166,11 @@ def _watch(stream: Stream, by_agent: dict[tuple[str, str], _Traffic]) -> None:
     for recorded in stream.of(*kinds):
         event: Any = recorded.event
         if isinstance(event, StepStarted | CallStarted):
-            running[event.call if isinstance(event, CallStarted) else event.step] = event
+            name = event.call if isinstance(event, CallStarted) else event.step
+            before = running.pop(name, None)
+            if before is not None:  # it ran until its process died
+                by_agent[stream.tenant, before.agent].runs.append((before.at, event.at))
+            running[name] = event
             continue
         for started in _ended_by(event, running):
             traffic = by_agent[stream.tenant, started.agent]
