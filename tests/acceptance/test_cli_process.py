@@ -16,7 +16,7 @@ import pytest
 from dirigent.storage.sqlite.lock import Holder, describe
 from tests.acceptance.terminal import DORMANT, TENANT, dirigent, write_books, write_goal
 
-COMMAND = [sys.executable, "-c", "from dirigent.cli.main import main; main()"]
+COMMAND = [sys.executable, "-X", "faulthandler", "-c", "from dirigent.cli.main import main; main()"]
 EXAMPLES = Path(__file__).parents[2] / "examples" / "workflows"
 WAIT_SECONDS_MAX = 60.0
 SLOW = """\
@@ -48,6 +48,16 @@ def _wait_until_started(data: Path) -> None:
     raise AssertionError("nothing was started")
 
 
+def _ended(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What a process said until its end; one that does not end says where it stands."""
+    try:
+        return process.communicate(timeout=WAIT_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        _, err = process.communicate()
+        raise AssertionError(f"it did not end:\n{err}") from None
+
+
 @contextmanager
 def _served(data: Path, **environment: str) -> Iterator[Holder]:
     process = _start("serve", "--port", "0", data=data, **environment)
@@ -60,7 +70,7 @@ def _served(data: Path, **environment: str) -> Iterator[Holder]:
         yield holder
     finally:
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=WAIT_SECONDS_MAX)
+        out, err = _ended(process)
     assert process.returncode == 0, err
     assert "Stopped." in out
 
@@ -78,7 +88,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
     process = _start("run", file, data=data)
     _wait_until_started(data)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=WAIT_SECONDS_MAX)
+    _, err = _ended(process)
     assert process.returncode == 130
     assert "dirigent resume" in err
     assert "Traceback" not in err
