@@ -16,7 +16,15 @@ import pytest
 from dirigent.storage.sqlite.lock import Holder, describe
 from tests.acceptance.terminal import DORMANT, TENANT, dirigent, write_books, write_goal
 
-COMMAND = [sys.executable, "-X", "faulthandler", "-c", "from dirigent.cli.main import main; main()"]
+# What a shell runs in the background is deaf to Ctrl-C, and so is all that it starts.
+HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+COMMAND = [
+    sys.executable,
+    "-X",
+    "faulthandler",
+    "-c",
+    f"{HEARING}; from dirigent.cli.main import main; main()",
+]
 EXAMPLES = Path(__file__).parents[2] / "examples" / "workflows"
 WAIT_SECONDS_MAX = 60.0
 SLOW = """\
