@@ -48,3 +48,10 @@ class Common:
 
 
 DEFAULT = Common()
+
+
+def key_values(what: str = "") -> Parameter:
+    """The option `--input`, given as often as needed; `what` says what it holds."""
+    form = "key=value, key=@file.json or @file.json; as often as needed."
+    text = f"{what}: {form}" if what else form
+    return Parameter(name=("--input", "-i"), negative=(), show_default=False, help=text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from dirigent.cli.failures import DONE
-from dirigent.cli.options import DEFAULT, Common
+from dirigent.cli.options import DEFAULT, Common, key_values
 from dirigent.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -68,12 +68,7 @@ def edit_command(
     *,
     input: Annotated[
         tuple[str, ...],
-        Parameter(
-            name=("--input", "-i"),
-            negative=(),
-            show_default=False,
-            help="What is to be different: key=value, key=@file.json or @file.json; as often as needed.",
-        ),
+        key_values("What is to be different"),
     ],
     comment: Comment = "",
     common: Common = DEFAULT,

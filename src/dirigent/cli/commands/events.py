@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from dirigent.cli.failures import DONE
-from dirigent.cli.options import DEFAULT, Common
+from dirigent.cli.options import DEFAULT, Common, key_values
 
 if TYPE_CHECKING:
     from dirigent.cli.screen import Screen
@@ -46,9 +46,7 @@ def publish_command(
     subject: Annotated[str, Parameter(show_default=False, help="What it is about.")] = "",
     input: Annotated[
         tuple[str, ...],
-        Parameter(
-            name=("--input", "-i"), negative=(), show_default=False, help="Its data: key=value, @file.json."
-        ),
+        key_values("Its data"),
     ] = (),
     org: Annotated[str | None, Parameter(help="Whose event it is; else the default tenant's.")] = None,
     common: Common = DEFAULT,

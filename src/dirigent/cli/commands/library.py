@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 
 from dirigent.cli.commands.validating import validate_command
 from dirigent.cli.failures import show_findings
-from dirigent.cli.options import DEFAULT, Common
+from dirigent.cli.options import DEFAULT, Common, key_values
 from dirigent.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -297,12 +297,7 @@ def run_command(
     *,
     input: Annotated[
         tuple[str, ...],
-        Parameter(
-            name=("--input", "-i"),
-            negative=(),
-            show_default=False,
-            help="key=value, key=@file.json or @file.json; as often as needed.",
-        ),
+        key_values(),
     ] = (),
     version: Annotated[int, Parameter(help="Which version; else the one in force.")] = 0,
     org: Org = None,

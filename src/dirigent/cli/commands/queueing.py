@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from dirigent.cli.options import DEFAULT, Common
+from dirigent.cli.options import DEFAULT, Common, key_values
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -109,12 +109,7 @@ def add_command(
     *,
     input: Annotated[
         tuple[str, ...],
-        Parameter(
-            name=("--input", "-i"),
-            negative=(),
-            show_default=False,
-            help="The payload: key=value, key=@file.json or @file.json; as often as needed.",
-        ),
+        key_values("The payload"),
     ] = (),
     org: Annotated[
         str | None, Parameter(help="For which tenant; else the payload's or the default one.")

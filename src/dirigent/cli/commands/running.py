@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from dirigent.cli.failures import DONE, FAILED
-from dirigent.cli.options import DEFAULT, Common
+from dirigent.cli.options import DEFAULT, Common, key_values
 from dirigent.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -30,12 +30,7 @@ def run_command(
     *,
     input: Annotated[
         tuple[str, ...],
-        Parameter(
-            name=("--input", "-i"),
-            negative=(),
-            show_default=False,
-            help="key=value, key=@file.json or @file.json; as often as needed.",
-        ),
+        key_values(),
     ] = (),
     org: Annotated[str | None, Parameter(help="For which tenant; else the default one.")] = None,
     autonomy: Annotated[

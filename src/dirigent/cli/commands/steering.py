@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from dirigent.cli.options import DEFAULT, Common
+from dirigent.cli.options import DEFAULT, Common, key_values
 
 if TYPE_CHECKING:
     from dirigent.cli.steering import Wish
@@ -55,12 +55,7 @@ def signal_command(
     *,
     input: Annotated[
         tuple[str, ...],
-        Parameter(
-            name=("--input", "-i"),
-            negative=(),
-            show_default=False,
-            help="Its data: key=value, key=@file.json or @file.json; as often as needed.",
-        ),
+        key_values("Its data"),
     ] = (),
     id: Annotated[
         str, Parameter(show_default=False, help="Told again under the same id it counts once.")
@@ -107,12 +102,7 @@ def fork_command(
     ] = (),
     input: Annotated[
         tuple[str, ...],
-        Parameter(
-            name=("--input", "-i"),
-            negative=(),
-            show_default=False,
-            help="In place of the whole input: key=value, key=@file.json or @file.json.",
-        ),
+        key_values("In place of the whole input"),
     ] = (),
     again: Again = (),
     common: Common = DEFAULT,

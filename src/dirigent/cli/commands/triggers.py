@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from dirigent.cli.failures import DONE
-from dirigent.cli.options import DEFAULT, Common
+from dirigent.cli.options import DEFAULT, Common, key_values
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -119,7 +119,7 @@ def fire_command(
     *,
     input: Annotated[
         tuple[str, ...],
-        Parameter(name=("--input", "-i"), negative=(), show_default=False, help="key=value, @file.json."),
+        key_values(),
     ] = (),
     org: Org = None,
     common: Common = DEFAULT,
