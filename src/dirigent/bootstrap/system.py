@@ -276,8 +276,10 @@ class Dirigent:
 
         Raises `NotFound`, and `Conflict` where the workflow is paused.
         """
-        execution_id = await self.start_stored(name, input, tenant=tenant, version=version, autonomy=autonomy)
-        return await self.engine.rest(execution_id)
+        stored = self.library.startable(tenant or self.settings.tenant, name, version)
+        return await self.intake.run_to_rest(
+            stored.definition, input, tenant=tenant, autonomy=autonomy, version=stored.version.version
+        )
 
     async def start_stored(
         self,
