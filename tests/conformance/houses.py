@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -22,12 +21,11 @@ from dirigent.storage.sqlite.journal import SqliteJournal
 from dirigent.storage.sqlite.projections import SqliteProjections
 from dirigent.testing.runtime_conformance import Asking
 from dirigent.testing.simulation.agents import Rules
-from dirigent.testing.simulation.disk import Disk, Write
+from dirigent.testing.simulation.disk import Write
 from dirigent.testing.simulation.faults import CALM, Faults
 from dirigent.testing.simulation.process import Drivers, Process
-from dirigent.testing.simulation.scheduler import Scheduler
+from tests.simulation.surroundings import EPOCH_S, Surroundings
 
-EPOCH_S = 1_780_000_000.0
 TURNS_MAX = 100_000
 TURNS_STILL = 5
 Library = Callable[[str, str], Definition]
@@ -138,16 +136,14 @@ class LocalHouse:
         return stored and not ready and (due is None or due > self.loop.now_s)
 
 
-class SimulatedHouse:
+class SimulatedHouse(Surroundings):
     """The same driver in simulated time, over a simulated disk."""
 
     def __init__(self, registry: Registry, library: Library) -> None:
-        chance = random.Random(1)
-        self.scheduler = Scheduler(chance)
-        self.disk = Disk()
+        super().__init__()
         self._registry, self._library = registry, library
-        self._faults = Steady(CALM, chance)
-        self._ticks = self._sessions = 0
+        self._faults = Steady(CALM, self.chance)
+        self._sessions = 0
         self._open()
 
     def ask(self, work: Asking) -> Any:
@@ -156,14 +152,14 @@ class SimulatedHouse:
 
         task = self.process.loop.create_task(asking())
         while not task.done():
-            assert self._step(), "nothing would ever answer"
+            assert self.step(), "nothing would ever answer"
         self._settle()
         return task.result()
 
     def pass_time(self, seconds: float) -> None:
         until = self.scheduler.now + seconds
         self.scheduler.at(until, lambda: None)
-        while self.scheduler.now < until and self._step():
+        while self.scheduler.now < until and self.step():
             pass
         self._settle()
 
@@ -174,7 +170,7 @@ class SimulatedHouse:
         ended: list[bool] = []
         self.process.close(lambda: ended.append(True))
         while not ended:
-            assert self._step(), "it never ends"
+            assert self.step(), "it never ends"
         self.process.crash()
         self._open()
 
@@ -189,41 +185,12 @@ class SimulatedHouse:
         opened: list[bool] = []
         self.process.begin(lambda: opened.append(True))
         while not opened:
-            assert self._step(), "it never opens"
+            assert self.step(), "it never opens"
         self._settle()
 
     def _settle(self) -> None:
         while not self.process.loop.idle:
-            self._step()
-
-    def _step(self) -> bool:
-        loop = self.process.loop
-        if loop.idle:
-            return self.scheduler.advance()
-        loop.turn()
-        self.scheduler.catch_up()
-        return True
-
-    # --- what the process asks of the world --------------------------------------------------------
-
-    def wall(self) -> float:
-        return EPOCH_S + self.scheduler.now
-
-    def tick(self) -> int:
-        self._ticks += 1
-        return self._ticks
-
-    def passed(self, point: str) -> None:
-        return None
-
-    def storage_failed(self) -> None:
-        raise AssertionError("this disk never fails")
-
-    def told(self, execution: str, event: Event) -> None:
-        return None
-
-    def allows_delivery(self, tenant: str) -> bool:
-        return True
+            self.step()
 
 
 class Steady(Faults):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
@@ -15,34 +14,30 @@ from dirigent.execution.registry import Registry
 from dirigent.testing.invariants import Called, Report, check
 from dirigent.testing.simulation.agents import Line, Rules, simulated_agents
 from dirigent.testing.simulation.client import Outcome
-from dirigent.testing.simulation.disk import Disk, Write
+from dirigent.testing.simulation.disk import Write
 from dirigent.testing.simulation.faults import CALM, Faults
 from dirigent.testing.simulation.process import Process
 from dirigent.testing.simulation.receiver import Receiver
-from dirigent.testing.simulation.scheduler import Scheduler
+from tests.simulation.surroundings import Surroundings
 
-EPOCH_S = 1_780_000_000.0
 REGISTRY: Registry = simulated_agents()
 
 
-class Stage:
+class Stage(Surroundings):
     """What a process needs around it. `hold` names the actions whose answers never come."""
 
     set_up: ClassVar[list[Stage]] = []
 
     def __init__(self, *, hold: tuple[str, ...] = ()) -> None:
-        chance = random.Random(1)
-        self.scheduler = Scheduler(chance)
-        self.disk = Disk()
+        super().__init__()
         self.told_of: list[tuple[str, str]] = []
         self.die_at: Callable[[str], bool] = lambda point: False
-        self.faults = Steady(CALM, chance)
-        self._order = 0
+        self.faults = Steady(CALM, self.chance)
         self._sessions = 0
         self.receiver = Holding(
             self.scheduler,
             self.faults,
-            chance,
+            self.chance,
             tick=self.tick,
             durable=lambda: self.disk.durable,
             passed=self.passed,
@@ -95,7 +90,7 @@ class Stage:
         answers: list[Outcome] = []
         self.process.carry(work, answers.append)
         while not answers and not self.process.loop.killed:
-            if not self._step():
+            if not self.step():
                 break
         return answers[0] if answers else Outcome(session="", result="unknown")
 
@@ -104,7 +99,7 @@ class Stage:
         until = self.scheduler.now + seconds
         self.scheduler.at(until, lambda: None)
         while self.scheduler.now < until and not self.process.loop.killed:
-            if not self._step():
+            if not self.step():
                 return
 
     def events(self, name: str = "e") -> list[str]:
@@ -115,23 +110,6 @@ class Stage:
         """All invariants over what there is now."""
         return check(self.disk.read(), (), self.receiver.log)
 
-    def _step(self) -> bool:
-        loop = self.process.loop
-        if loop.idle:
-            return self.scheduler.advance()
-        loop.turn()
-        self.scheduler.catch_up()
-        return True
-
-    # --- what the process asks of the world --------------------------------------------------------
-
-    def wall(self) -> float:
-        return EPOCH_S + self.scheduler.now
-
-    def tick(self) -> int:
-        self._order += 1
-        return self._order
-
     def passed(self, point: str) -> None:
         if self.die_at(point):
             self.process.loop.kill()
@@ -141,9 +119,6 @@ class Stage:
 
     def told(self, execution: str, event: Event) -> None:
         self.told_of.append((execution, type(event).__name__))
-
-    def allows_delivery(self, tenant: str) -> bool:
-        return True
 
 
 class Steady(Faults):
