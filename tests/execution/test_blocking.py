@@ -12,6 +12,7 @@ import pytest
 
 from dirigent import Context, Dirigent, Effect, Risk, action, agent
 from dirigent.domain.errors import InvalidInput, Refused
+from dirigent.domain.event import StepStarted
 from dirigent.domain.workflow import Definition, FlowType, Kind, Retry, Step
 from dirigent.interpreter.reading import Reading
 
@@ -43,6 +44,14 @@ class Mill:
     def collapse(self) -> None:
         """End the process it runs in."""
         os._exit(3)
+
+    @action(risk=Risk.R0, effect=Effect.PURE, runs_in="process")
+    def share(self, number: int, meeting: str) -> int:
+        """Work in a process of its own; the first two are done only when both are at work."""
+        if number < 2:
+            with open(meeting, "wb" if number else "rb", buffering=0):
+                pass
+        return os.getpid()
 
     @action(risk=Risk.R0, effect=Effect.PURE)
     def break_in(self) -> None:
@@ -106,6 +115,31 @@ async def test_an_action_in_a_process_of_its_own(tmp_path: Path) -> None:
         assert (error.code, error.retryable) == ("transient", True)
         again = await dirigent.run(_at_once("weigh", grams=5))
         assert again.steps["weigh"].output["grams"] == 6
+
+
+async def test_the_tasks_of_one_run_are_shared_by_processes(tmp_path: Path) -> None:
+    """Twenty items of one step: more than one process had some, and each item was done once."""
+    meeting = tmp_path / "meeting"
+    os.mkfifo(meeting)
+    share = Step(
+        id="share",
+        kind=Kind.AGENT,
+        agent="mill",
+        action="share",
+        foreach="${input.numbers}",
+        max_parallel=4,
+        parameters={"number": "${item}", "meeting": str(meeting)},
+        timeout_ms=60_000,
+    )
+    async with Dirigent(tmp_path / "data", agents=[Mill]) as dirigent:
+        definition = Definition(name="shared", steps=(share,))
+        reading = await dirigent.run(definition, {"numbers": list(range(20))})
+        execution = dirigent.engine.events(reading.execution_id)
+    assert reading.status == "completed"
+    assert len(set(reading.steps["share"].output)) > 1
+    assert os.getpid() not in reading.steps["share"].output
+    begun = [event.step for event in execution if isinstance(event, StepStarted)]
+    assert len(begun) == len(set(begun)) == 20
 
 
 async def test_a_thread_has_no_way_around_the_dispatcher(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from dirigent.domain.errors import TransientError
 from dirigent.security.admission import AGENT_ATTRIBUTE, Admission
 
 THREADS_MAX = 64
+PROCESSES_MIN = 2  # so that one that hangs does not hold up all others on a machine of one core
 
 
 class BlockingCalls:
@@ -42,7 +43,7 @@ class BlockingCalls:
         """
         if self._processes is None:
             spawn = multiprocessing.get_context("spawn")
-            self._processes = ProcessPoolExecutor(os.cpu_count(), mp_context=spawn)
+            self._processes = ProcessPoolExecutor(max(PROCESSES_MIN, os.cpu_count() or 1), mp_context=spawn)
         running = partial(_call, agent, action, arguments)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._processes, running)
