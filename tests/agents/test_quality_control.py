@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from dirigent.agents.revenue.quality_control import QualityControlAgent, Review
-from dirigent.agents.revenue.readability import automated_readability_index, sentences_of, words_of
 from dirigent.domain.errors import NotFound
 from dirigent.security.letters import POLICY, body_of, read_message
 from tests.agents.fakes import FakeContext, FakeRecords, invoke
@@ -126,22 +125,3 @@ async def test_a_review_names_nobody() -> None:
     text = (await review(records, message_id)).model_dump_json()
     assert "Babbage" not in text
     assert "Ada" not in text
-
-
-def test_the_readability_index_is_the_published_formula() -> None:
-    """Nine words of 35 letters in one sentence: 4.71 * 35 / 9 + 0.5 * 9 - 21.43."""
-    text = "The quick brown fox jumps over the lazy dog."
-    assert len(words_of(text)) == 9
-    assert automated_readability_index(text) == pytest.approx(max(0, 4.71 * 35 / 9 + 4.5 - 21.43))
-    hard = "Notwithstanding considerable organisational complexities, internationalisation proceeded."
-    assert automated_readability_index(hard) == pytest.approx(4.71 * 82 / 6 + 3 - 21.43)
-    assert automated_readability_index("") == 0.0
-
-
-def test_sentences_end_at_marks_and_paragraphs() -> None:
-    """A number with a point does not end a sentence; an empty line does."""
-    assert sentences_of("It cost 2.50 then. Really?\n\nKind regards\nAda") == [
-        "It cost 2.50 then",
-        "Really",
-        "Kind regards Ada",
-    ]

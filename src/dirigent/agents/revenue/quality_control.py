@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from dirigent.agents.language.readability import automated_readability_index, sentences_of, words_of
 from dirigent.agents.revenue.dossier import MONTHS, Dossier, Evidence
 from dirigent.agents.revenue.letter import prose_of
 from dirigent.agents.revenue.message_file import recipients_of
-from dirigent.agents.revenue.readability import automated_readability_index, sentences_of, words_of
 from dirigent.domain.agent import Effect, Risk
 from dirigent.domain.errors import NotFound
 from dirigent.domain.shape import Shape
