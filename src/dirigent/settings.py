@@ -38,6 +38,7 @@ SHOWN_VARIABLES = (
     "DIRIGENT_ALLOW_DELIVERY",
     "DIRIGENT_TENANT",
     "DIRIGENT_TENANT_WEIGHTS",
+    "DIRIGENT_TENANT_LIMITS",
     "DIRIGENT_HOST",
     "PORT",
     "LOG_LEVEL",
@@ -88,6 +89,13 @@ class Config(_Section):
 Weight = Annotated[float, Field(gt=0)]
 
 
+class TenantLimit(_Section):
+    """How many executions of a tenant may be under way at once and how many may wait; None: no own bound."""
+
+    at_once: Annotated[int, Field(ge=1)] | None = None
+    pending: Annotated[int, Field(ge=0)] | None = None
+
+
 def _read_json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
@@ -115,6 +123,7 @@ class Settings(BaseModel):
     max_concurrent_workflows: int = Field(default=100, ge=1)
     max_pending_workflows: int = Field(default=10_000, ge=0)
     tenant_weights: Annotated[dict[str, Weight], BeforeValidator(_read_json)] = {}
+    tenant_limits: Annotated[dict[str, TenantLimit], BeforeValidator(_read_json)] = {}
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     config: Config = Config()
     config_file: Path | None = None
@@ -128,6 +137,10 @@ class Settings(BaseModel):
     def weight(self, tenant: str) -> float:
         """A tenant's share of the turns; everybody's is 1 unless `DIRIGENT_TENANT_WEIGHTS` says otherwise."""
         return self.tenant_weights.get(tenant, self.tenant_weights.get("default", 1.0))
+
+    def limit(self, tenant: str) -> TenantLimit:
+        """How much of a tenant may be under way or wait; no bound unless `DIRIGENT_TENANT_LIMITS` has one."""
+        return self.tenant_limits.get(tenant, self.tenant_limits.get("default", TenantLimit()))
 
     def shown(self) -> dict[str, Any]:
         """The configuration as it may be shown: secrets masked, every value with its source."""
@@ -173,6 +186,7 @@ def read_settings(
         "max_concurrent_workflows": env.get("MAX_CONCURRENT_WORKFLOWS"),
         "max_pending_workflows": env.get("MAX_PENDING_WORKFLOWS"),
         "tenant_weights": env.get("DIRIGENT_TENANT_WEIGHTS"),
+        "tenant_limits": env.get("DIRIGENT_TENANT_LIMITS"),
         "log_level": env.get("LOG_LEVEL", "").lower() or None,
         "actor": env.get("USER"),
         **{name: value for name, value in overrides.items() if value is not None},

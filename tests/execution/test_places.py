@@ -15,7 +15,7 @@ from dirigent.domain.workflow import Definition, Kind, Step
 from dirigent.engine import Start
 from dirigent.ports import Clock
 from dirigent.runtimes.idling import IDLE_MS
-from dirigent.settings import Settings
+from dirigent.settings import Settings, TenantLimit, read_settings
 from dirigent.testing.frozen_clock import FrozenClock
 
 
@@ -184,6 +184,64 @@ async def test_a_weight_gives_a_tenant_its_share(tmp_path: Path) -> None:
         worker.gate.set()
         await dirigent.engine.rest("iron39")
         assert 28 <= sum(name.startswith("gold") for name in worker.order[:40]) <= 32
+
+
+async def test_a_tenant_keeps_to_its_own_bound(tmp_path: Path) -> None:
+    """Two at once of the one; its third waits although there is room, and holds nobody else up."""
+    worker = Worker()
+    limits = {"small": TenantLimit(at_once=2)}
+    async with _dirigent(tmp_path, worker, at_once=10, tenant_limits=limits) as dirigent:
+        for name in ("s1", "s2", "s3"):
+            await _start(dirigent, name, tenant="small")
+        for name in ("l1", "l2", "l3"):
+            await _start(dirigent, name, tenant="large")
+        await _until(lambda: len(worker.order) == 5)
+        assert _status(dirigent, "s3") == "pending"
+        worker.gate.set()
+        assert (await dirigent.engine.rest("s3")).status == "completed"
+        assert worker.order == ["s1", "s2", "l1", "l2", "l3", "s3"]
+
+
+async def test_a_bound_for_everybody_else(tmp_path: Path) -> None:
+    """`default` bounds each tenant that is not named; whoever is freed first goes on first, also anew."""
+    limits = {"default": TenantLimit(at_once=1), "large": TenantLimit()}
+    async with _dirigent(tmp_path, Worker(), at_once=10, tenant_limits=limits) as dirigent:
+        for tenant in ("one", "other", "large"):
+            for number in (1, 2):
+                await _start(dirigent, f"{tenant}{number}", tenant=tenant)
+        pending = {row.execution_id for row in dirigent.engine.executions() if row.status == "pending"}
+        assert pending == {"one2", "other2"}
+    worker = Worker()
+    async with _dirigent(tmp_path, worker, at_once=10, tenant_limits=limits) as again:
+        await _until(lambda: len(worker.order) == 4)
+        assert {"one2", "other2"}.isdisjoint(worker.order)
+        worker.gate.set()
+        assert (await again.engine.rest("one2")).status == "completed"
+        assert (await again.engine.rest("other2")).status == "completed"
+
+
+async def test_a_tenant_with_a_full_backlog_is_refused_alone(tmp_path: Path) -> None:
+    """The refusal names it and what bounds it; the other tenant's start is taken."""
+    limits = {"small": TenantLimit(at_once=1, pending=1)}
+    async with _dirigent(tmp_path, Worker(), at_once=10, tenant_limits=limits) as dirigent:
+        await _start(dirigent, "s1", tenant="small")
+        await _start(dirigent, "s2", tenant="small")
+        with pytest.raises(Overloaded, match="1 executions of 'small'") as refused:
+            await _start(dirigent, "s3", tenant="small")
+        assert "DIRIGENT_TENANT_LIMITS" in refused.value.fix
+        await _start(dirigent, "l1", tenant="large")
+        assert {row.execution_id for row in dirigent.engine.executions()} == {"s1", "s2", "l1"}
+
+
+def test_bounds_are_read_from_the_environment() -> None:
+    """As JSON; a word that is none, or a bound below one, is told with its name."""
+    written = '{"small": {"at_once": 2, "pending": 5}, "default": {"at_once": 7}}'
+    settings = read_settings({"DIRIGENT_TENANT_LIMITS": written})
+    assert settings.limit("small") == TenantLimit(at_once=2, pending=5)
+    assert settings.limit("any") == TenantLimit(at_once=7)
+    for wrong in ('{"small": {"at_onec": 2}}', '{"small": {"at_once": 0}}', "small=2"):
+        with pytest.raises(InvalidInput, match="tenant_limits"):
+            read_settings({"DIRIGENT_TENANT_LIMITS": wrong})
 
 
 async def test_a_priority_comes_sooner_and_starves_nobody(tmp_path: Path) -> None:

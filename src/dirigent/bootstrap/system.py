@@ -51,7 +51,7 @@ from dirigent.ports.queueing import Orchestrator
 from dirigent.runtimes.clock import SystemClock
 from dirigent.runtimes.ids import FreshIds
 from dirigent.runtimes.local import LocalRuntime
-from dirigent.runtimes.places import Crowd
+from dirigent.runtimes.places import Bound, Crowd
 from dirigent.security.folder_key import FolderKey
 from dirigent.settings import Settings, read_settings
 from dirigent.storage.sqlite.event_index import SqliteEventIndex
@@ -423,7 +423,12 @@ class Dirigent:
             at_once=settings.max_concurrent_workflows,
             pending=settings.max_pending_workflows,
             weight_of=settings.weight,
+            bound_of=self._bound_of,
         )
+
+    def _bound_of(self, tenant: str) -> Bound:
+        limit = self.settings.limit(tenant)
+        return Bound(at_once=limit.at_once, pending=limit.pending)
 
     def _limits(self) -> Limits:
         return Limits(

@@ -24,6 +24,7 @@ class FairQueue(Generic[K, T]):
         self._items: dict[K, deque[T]] = {}
         self._turns: list[tuple[float, int, K]] = []
         self._next: dict[K, float] = {}
+        self._held: dict[K, float | None] = {}
         self._now = 0.0
         self._count = 0
 
@@ -31,6 +32,10 @@ class FairQueue(Generic[K, T]):
         return sum(map(len, self._items.values()))
 
     def __bool__(self) -> bool:
+        """Whether anything waits whose key is not held back."""
+        while self._turns and self._turns[0][2] in self._held:
+            at, _, key = heapq.heappop(self._turns)
+            self._held[key] = at
         return bool(self._turns)
 
     def push(self, key: K, item: T) -> None:
@@ -38,20 +43,29 @@ class FairQueue(Generic[K, T]):
         waiting = self._items.get(key)
         if waiting is None:
             self._items[key] = deque([item])
-            self._count += 1
-            heapq.heappush(self._turns, (max(self._now, self._next.pop(key, 0.0)), self._count, key))
+            self._take_turn(self._next.pop(key, 0.0), key)
         else:
             waiting.append(item)
 
+    def hold(self, key: K) -> None:
+        """Give a key no turn until it is released; its items keep their places."""
+        self._held.setdefault(key, None)
+
+    def release(self, key: K) -> None:
+        """Give a key turns again; it has missed none that it could claim."""
+        at = self._held.pop(key, None)
+        if at is not None:
+            self._take_turn(at, key)
+
     def pop(self, weight_of: Callable[[K], float]) -> T:
-        """The item whose turn it is."""
+        """The item whose turn it is. Only where this queue is true."""
+        assert self, "nothing waits that may have its turn"
         self._now, _, key = heapq.heappop(self._turns)
         waiting = self._items[key]
         item = waiting.popleft()
         following = self._now + 1 / weight_of(key)
         if waiting:
-            self._count += 1
-            heapq.heappush(self._turns, (following, self._count, key))
+            self._take_turn(following, key)
         else:
             del self._items[key]
             if not self._turns:
@@ -63,6 +77,11 @@ class FairQueue(Generic[K, T]):
         """Let nothing wait."""
         self._items.clear()
         self._turns.clear()
+        self._held = dict.fromkeys(self._held)
+
+    def _take_turn(self, at: float, key: K) -> None:
+        self._count += 1
+        heapq.heappush(self._turns, (max(self._now, at), self._count, key))
 
 
 class TurnQueue(Generic[T]):
@@ -87,8 +106,20 @@ class TurnQueue(Generic[T]):
         own.push(priority, item)
         self._tenants.push(tenant, own)
 
+    def waiting(self, tenant: str) -> int:
+        """How many items of a tenant wait."""
+        return len(self._of_tenant.get(tenant, ()))
+
+    def hold(self, tenant: str) -> None:
+        """Give a tenant no turn until it is released."""
+        self._tenants.hold(tenant)
+
+    def release(self, tenant: str) -> None:
+        """Give a tenant turns again."""
+        self._tenants.release(tenant)
+
     def pop(self) -> T:
-        """The item whose turn it is."""
+        """The item whose turn it is. Only where this queue is true."""
         return self._tenants.pop(self._weight_of).pop(_share)
 
     def clear(self) -> None:

@@ -175,7 +175,7 @@ class LocalRuntime:
         if live.queued or self._closing:
             return
         if not live.machine.state.pending:
-            self._places.enter(root_of(live.execution_id))
+            self._places.enter(root_of(live.execution_id), live.tenant)
         self._pump.schedule(live)
 
     def appended(self, live: LiveExecution, events: Sequence[Event], durable: Awaitable[None]) -> None:
@@ -255,9 +255,9 @@ class LocalRuntime:
 
     async def _accept(self, definition: Definition, started: ExecutionStarted) -> LiveExecution:
         await self._pump.room()
-        if self._places.has_room():
+        if self._places.has_room(started.passport.tenant):
             return self._begin(definition, started)
-        self._places.check_backlog()
+        self._places.check_backlog(started.passport.tenant)
         return self._begin(definition, msgspec.structs.replace(started, pending=True))
 
     def _begin(self, definition: Definition, started: ExecutionStarted) -> LiveExecution:
