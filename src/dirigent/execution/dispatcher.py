@@ -18,6 +18,7 @@ from dirigent.execution.breaker import Breakers
 from dirigent.execution.budget import Budgets
 from dirigent.execution.context import CallContext
 from dirigent.execution.failures import AGENT_TIMEOUT, STEP_TIMEOUT, failure_of, is_transient
+from dirigent.execution.filling import filled_in
 from dirigent.execution.gates import Gates, Judgement
 from dirigent.execution.limits import Capacity
 from dirigent.execution.recording import Recorder, can_be_read_back
@@ -101,6 +102,7 @@ class Dispatcher:
     async def _dispatch(self, request: Request, ledger: Ledger) -> None:
         try:
             action = self.registry.action(request.agent, request.action)
+            request = filled_in(request, action, ledger)
             arguments = action.read_inputs(request.inputs)
         except DirigentError as error:
             ledger.note(self._recorder.failed(request, failure_of(error)))

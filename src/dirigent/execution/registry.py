@@ -72,6 +72,11 @@ class Action:
         """The names of its inputs, in the order in which it declares them."""
         return tuple(self._input_model.model_fields)
 
+    @functools.cached_property
+    def needs_inputs(self) -> bool:
+        """Whether there are inputs that it cannot do without."""
+        return any(field.is_required() for field in self._input_model.model_fields.values())
+
     async def invoke(self, arguments: dict[str, Any], context: Any) -> Any:
         """Call the action; it lets itself be called only inside an admission."""
         if self.spec.runs_in == "process":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -26,6 +26,10 @@ class Ledger(Protocol):
 
     def call(self, call: str) -> CallStarted | CallEnded | None:
         """What is known of a call that a running action made before."""
+        ...
+
+    def known(self, step: str, names: Iterable[str]) -> dict[str, Any]:
+        """What the execution knows under these names where a step stands."""
         ...
 
     def unclear_call(self, step: str) -> CallStarted | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from dirigent.domain.command import Command
@@ -61,6 +61,7 @@ from dirigent.interpreter import (
     waits,
 )
 from dirigent.interpreter.graph import Graph, build_graph
+from dirigent.interpreter.known import known
 from dirigent.interpreter.state import State, Turn
 
 Handler = Callable[[Turn, Any], None]
@@ -138,6 +139,10 @@ class Machine:
         """Whether a step was cancelled, so that what still comes of it counts for nothing."""
         found = self.state.steps.get(step)
         return bool(step) and (found is None or found.status == "cancelled")
+
+    def known(self, step: str, names: Iterable[str]) -> dict[str, Any]:
+        """What is known under these names where a step stands; see `interpreter.known`."""
+        return known(self.graph, self.state, step, names)
 
     def knows(self, signal: SignalReceived) -> bool:
         """Whether this very signal was received before; raises `SignalRefused` where it cannot be taken."""

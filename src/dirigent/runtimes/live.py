@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Protocol
 
 from dirigent.domain.command import (
     BreakOff,
@@ -180,6 +180,10 @@ class LiveExecution:
     def call(self, call: str) -> CallStarted | CallEnded | None:
         """What is known of a call that a running action made before."""
         return self.machine.state.calls.get(call)
+
+    def known(self, step: str, names: Iterable[str]) -> dict[str, Any]:
+        """What the execution knows under these names where a step stands."""
+        return self.machine.known(step, names)
 
     def unclear_call(self, step: str) -> CallStarted | None:
         """A call of a step's action that may have acted and of whose end nobody knows."""

@@ -55,7 +55,8 @@ def every_field_is_read(subject: Subject, findings: Findings) -> None:
     if any(tree.get("input") == {} for tree in trees):
         return
     read = {name for tree in trees for name in (*tree, *tree.get("input", {}))}
-    read.update(name for step in subject.definition.every_step() for name in _required_by(step))
+    for step in subject.definition.every_step():
+        read.update(_required_by(step), subject.takes_by_name(step))
     declared = subject.definition.input.get("properties", {})
     places = {name: (*subject.path, "input", "properties", name) for name in declared}
     for index, trigger in enumerate(subject.definition.triggers):

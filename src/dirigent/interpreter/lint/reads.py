@@ -56,7 +56,7 @@ def nobody_reads_it(subject: Subject, findings: Findings) -> None:
     last = set() if subject.definition.output else set(graph.bodies[""].leaves)
     named = {name for read in subject.reads for name in read.steps}
     whole = any(read.expression.reads.get("steps") == {} for read in subject.reads)
-    bare = {name for read in subject.reads for name in read.names} | set(_required(subject))
+    bare = {name for read in subject.reads for name in read.names} | set(_taken(subject))
     for name, path in subject.places.items():
         step = subject.step(name)
         facts = subject.facts_of(step)
@@ -72,8 +72,10 @@ def nobody_reads_it(subject: Subject, findings: Findings) -> None:
         findings.add("WL008", path, message, expected="an output that is read", fix=fix)
 
 
-def _required(subject: Subject) -> Iterator[str]:
+def _taken(subject: Subject) -> Iterator[str]:
+    """The names that steps take without an expression."""
     for step in subject.definition.every_step():
+        yield from subject.takes_by_name(step)
         if step.kind is Kind.VALIDATION:
             yield from step.parameters.get("required_fields", ())
 

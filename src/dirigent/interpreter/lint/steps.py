@@ -103,7 +103,7 @@ def parameters_fit(subject: Subject, findings: Findings) -> None:
 def _fits(asked: Step | Fallback | Compensate, path: Path, subject: Subject, findings: Findings) -> None:
     facts = subject.known(asked.agent, asked.action) if asked.agent else None
     for misfit in facts.misfits(asked.parameters) if facts is not None else ():
-        if has_hole(misfit.value):
+        if has_hole(misfit.value) or (misfit.missing and _comes_by_name(asked, misfit.path, subject)):
             continue
         takes = facts.takes if facts is not None else ()
         where = written_path(misfit.path)
@@ -112,6 +112,11 @@ def _fits(asked: Step | Fallback | Compensate, path: Path, subject: Subject, fin
         fix = f"did you mean {near}?" if near else f"it takes {', '.join(takes) or 'nothing'}"
         here = (*path, "parameters", *misfit.path)
         findings.add("WL016", here, message, expected=misfit.expected, fix=fix, at_key=misfit.unknown)
+
+
+def _comes_by_name(asked: Step | Fallback | Compensate, path: Path, subject: Subject) -> bool:
+    """Whether an input that is not written may come from what the run knows."""
+    return isinstance(asked, Step) and not asked.parameters and subject.may_know(asked, str(path[0]))
 
 
 def nothing_starts_it(subject: Subject, findings: Findings) -> None:

@@ -79,6 +79,20 @@ class Subject:
         """What is known of the action that a step takes; emit, http and notify steps take one as well."""
         return self.known(step.agent, step.action) if step.agent else None
 
+    def takes_by_name(self, step: Step) -> tuple[str, ...]:
+        """The inputs that a step without parameters is given by name; see `interpreter.known`."""
+        facts = self.facts_of(step) if step.kind is Kind.AGENT and not step.parameters else None
+        if facts is None or not any(misfit.missing for misfit in facts.misfits({})):
+            return ()
+        return facts.takes
+
+    def may_know(self, step: Step, name: str) -> bool:
+        """Whether a step before it may give a name, or the input may have it."""
+        declared = self.definition.input.get("properties")
+        if declared is None or name in declared:
+            return True
+        return any(self.may_give(self.step(one), name) for one in self.reach.all_before(step.id))
+
     def gives(self, step: Step) -> frozenset[str] | None:
         """The fields of a step's output; None where nobody can say."""
         if step.foreach:
