@@ -11,7 +11,7 @@ from typing import Any, cast
 from dirigent.domain.agent import ActionSpec
 from dirigent.domain.errors import InvalidInput
 from dirigent.domain.policy import Autonomy, Decision
-from dirigent.ports import BoundMemory, Context, Model, ModelReply
+from dirigent.ports import Acknowledged, BoundMemory, Context, Model, ModelReply
 from dirigent.security.admission import AGENT_ATTRIBUTE, Admission
 
 KEYS = {
@@ -88,7 +88,7 @@ def _matches(row: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
 
 @dataclass
 class FakeContext:
-    """The port `Context` for one call; what is delivered is kept in `delivered`."""
+    """The port `Context` for one call; what is delivered or published is kept here."""
 
     records: FakeRecords = field(default_factory=FakeRecords)
     tenant: str = "org_123"
@@ -99,6 +99,7 @@ class FakeContext:
     now: datetime = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
     autonomy: Autonomy = Autonomy.L1
     delivered: dict[str, bytes] = field(default_factory=dict)
+    published: list[tuple[str, Any, str]] = field(default_factory=list)
 
     @property
     def memory(self) -> BoundMemory:
@@ -120,6 +121,10 @@ class FakeContext:
     def deliver(self, message_id: str, content: bytes) -> Path:
         self.delivered[message_id] = content
         return Path(f"{message_id}.eml")
+
+    async def publish(self, type: str, data: Any = None, *, subject: str = "") -> Acknowledged:
+        self.published.append((type, data, subject))
+        return Acknowledged(event_id=f"e{len(self.published)}", position=len(self.published))
 
     def progress(self, done: int, total: int, message: str = "") -> None:
         raise AssertionError("no agent here tells progress")

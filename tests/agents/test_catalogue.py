@@ -16,6 +16,7 @@ EXPECTED = {
     "delivery",
     "events",
     "http",
+    "inventory",
     "lead_scorer",
     "notifier",
     "quality_control",
@@ -39,6 +40,9 @@ def test_the_catalogue_holds_the_agents_that_come_with_it() -> None:
         ("CopywriterAgent", "writer"),
         ("outbox", "delivery"),
         ("Delivery tools", "delivery"),
+        ("Inventory Agent", "inventory"),
+        ("StockSpecialist", "inventory"),
+        ("stock_worker", "inventory"),
     ],
 )
 def test_every_published_name_leads_to_its_agent(name: str, key: str) -> None:

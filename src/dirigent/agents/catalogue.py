@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dirigent.agents.commerce.inventory import InventoryAgent
 from dirigent.agents.operations.events import EventsAgent
 from dirigent.agents.operations.notifier import NotifierAgent
 from dirigent.agents.operations.web import HttpAgent
@@ -23,6 +24,7 @@ def catalogue() -> tuple[type[Any], ...]:
         DeliveryAgent,
         EventsAgent,
         HttpAgent,
+        InventoryAgent,
         LeadScorerAgent,
         NotifierAgent,
         QualityControlAgent,

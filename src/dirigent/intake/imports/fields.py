@@ -92,6 +92,13 @@ HOLDINGS: Mapping[str, tuple[Field, ...]] = {
         Field(name="reason"),
         Field(name="at", type="time"),
     ),
+    "stock": (
+        Field(name="product_id", required=True),
+        Field(name="on_hand", type="number"),
+        Field(name="reserved", type="number"),
+        Field(name="reorder_point", type="number"),
+        Field(name="lead_time_days", type="number"),
+    ),
 }
 
 

@@ -21,7 +21,7 @@ from dirigent.storage.sqlite.records_load import SqliteLoad
 from dirigent.storage.sqlite.records_tables import TENANT, Table, find_table, read_tables, utc_text
 from dirigent.storage.statements import load_statements
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_MS_MAX = 30_000
 WAL_KEPT = 16 * 1024 * 1024
 IN_MEMORY = ":memory:"
@@ -94,7 +94,7 @@ class SqliteRecords:
 
         A row replaces the one with its key as a whole: a column it does not name takes its default.
         """
-        table = find_table(self._tables, entity)
+        table = _writable(find_table(self._tables, entity))
         owner = _checked_tenant(tenant)
         kept = [{name: table.stored(name, value) for name, value in row.items()} for row in rows]
         with self._turn() as connection, connection:
@@ -173,6 +173,16 @@ def _checked_tenant(tenant: str) -> str:
     if not tenant:
         raise InvalidInput(f"The tenant must be named, not {tenant!r}.", field=TENANT)
     return tenant
+
+
+def _writable(table: Table) -> Table:
+    if table.derived:
+        raise InvalidInput(
+            f"{table.name} is worked out from other records and cannot be written.",
+            fix="Write the records it is the sum of.",
+            field=table.name,
+        )
+    return table
 
 
 def _checked_limit(limit: int) -> int:

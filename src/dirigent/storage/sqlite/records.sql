@@ -1,6 +1,7 @@
 -- Business records. The declared columns are what callers may name; the declared type says which JSON value
 -- a column holds: TEXT, NUMBER, REAL, INTEGER, BOOLEAN, TIME_TEXT (a moment, UTC), JSON_TEXT, BLOB (text or bytes).
--- A constraint's name is read out to the user when it is broken.
+-- A constraint's name is read out to the user when it is broken. A table whose name begins with _ is worked out from
+-- others by triggers; callers read it through its view, and nobody writes it.
 
 -- name: schema
 CREATE TABLE IF NOT EXISTS organizations (
@@ -123,6 +124,67 @@ CREATE TABLE IF NOT EXISTS notices (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS notices_by_time ON notices (tenant, created_at);
 
+-- The ledger of stock. What is on hand and reserved is the sum of its changes; a reorder point and a lead time hold
+-- until a later change names another. A row is written once: the same change again is passed over, so that a repeated
+-- call counts once, and another change under its id is refused.
+CREATE TABLE IF NOT EXISTS stock_changes (
+    tenant         TEXT NOT NULL,
+    change_id      TEXT NOT NULL,
+    product_id     TEXT NOT NULL,
+    delta          NUMBER NOT NULL,
+    reserve        NUMBER NOT NULL DEFAULT 0,
+    reorder_point  NUMBER,
+    lead_time_days INTEGER,
+    reason         TEXT NOT NULL,
+    counted        BOOLEAN NOT NULL DEFAULT 0,
+    at             TIME_TEXT NOT NULL,
+    run_id         TEXT,
+    step           TEXT,
+    PRIMARY KEY (tenant, change_id)
+);
+CREATE INDEX IF NOT EXISTS stock_changes_by_product ON stock_changes (tenant, product_id, at);
+
+CREATE TABLE IF NOT EXISTS _stock_sums (
+    tenant         TEXT NOT NULL,
+    product_id     TEXT NOT NULL,
+    on_hand        NUMBER NOT NULL CONSTRAINT "stock on hand does not fall below zero" CHECK (on_hand >= 0),
+    reserved       NUMBER NOT NULL CONSTRAINT "no more is set free than is reserved" CHECK (reserved >= 0),
+    reorder_point  NUMBER CONSTRAINT "a reorder point is not negative" CHECK (reorder_point >= 0),
+    lead_time_days INTEGER CONSTRAINT "a lead time is a whole number of days, not negative"
+        CHECK (lead_time_days >= 0 AND lead_time_days = CAST(lead_time_days AS INTEGER)),
+    PRIMARY KEY (tenant, product_id)
+) WITHOUT ROWID;
+
+CREATE VIEW IF NOT EXISTS stock AS
+SELECT tenant, product_id, on_hand, reserved, reorder_point, lead_time_days FROM _stock_sums;
+
+CREATE TRIGGER IF NOT EXISTS stock_changes_count_once BEFORE INSERT ON stock_changes
+BEGIN
+    SELECT CASE
+        WHEN product_id = NEW.product_id AND delta = NEW.delta AND reserve = NEW.reserve THEN RAISE(IGNORE)
+        ELSE RAISE(ABORT, 'another change of stock has this id')
+    END
+    FROM stock_changes WHERE tenant = NEW.tenant AND change_id = NEW.change_id;
+END;
+
+-- A count says what is there, even if it is less than was promised; nothing else takes what is reserved.
+CREATE TRIGGER IF NOT EXISTS stock_changes_add_up AFTER INSERT ON stock_changes
+BEGIN
+    INSERT INTO _stock_sums (tenant, product_id, on_hand, reserved)
+    SELECT NEW.tenant, NEW.product_id, 0, 0 WHERE NOT EXISTS (
+        SELECT 1 FROM _stock_sums WHERE tenant = NEW.tenant AND product_id = NEW.product_id
+    );
+    UPDATE _stock_sums SET
+        on_hand = round(on_hand + NEW.delta, 6),
+        reserved = round(reserved + NEW.reserve, 6),
+        reorder_point = coalesce(NEW.reorder_point, reorder_point),
+        lead_time_days = coalesce(NEW.lead_time_days, lead_time_days)
+    WHERE tenant = NEW.tenant AND product_id = NEW.product_id;
+    SELECT RAISE(ABORT, 'what is reserved is not taken')
+    FROM _stock_sums WHERE tenant = NEW.tenant AND product_id = NEW.product_id
+        AND on_hand < reserved AND NEW.delta < NEW.reserve AND NOT NEW.counted;
+END;
+
 CREATE TABLE IF NOT EXISTS imports (
     tenant         TEXT NOT NULL,
     source         TEXT NOT NULL,
@@ -136,7 +198,7 @@ CREATE TABLE IF NOT EXISTS imports (
     PRIMARY KEY (tenant, source)
 ) WITHOUT ROWID;
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- name: as_of
 SELECT max(ordered_at) FROM orders WHERE tenant = ?;

@@ -20,6 +20,7 @@ _KEYS: Mapping[str, str] = {
     "contacts": "contact_id",
     "products": "sku",
     "suppressions": "address",
+    "stock": "product_id",
     "order_lines": "order_id",
 }
 
@@ -86,7 +87,7 @@ class SqliteLoad:
             "imported_at": self._imported_at(),
         }
         with self._connection:
-            self._connection.execute(_SQL[f"merge {self._entity}"], {"tenant": self._tenant})
+            self._connection.execute(_SQL[f"merge {self._entity}"], record)
             self._connection.execute(_SQL["record import"], record)
 
     def discard(self) -> None:

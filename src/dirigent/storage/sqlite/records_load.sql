@@ -70,6 +70,16 @@ CREATE TEMP TABLE staged (
     at      TEXT
 );
 
+-- name: stage stock
+CREATE TEMP TABLE staged (
+    line           INTEGER PRIMARY KEY,
+    product_id     TEXT NOT NULL,
+    on_hand        NUMBER,
+    reserved       NUMBER,
+    reorder_point  NUMBER,
+    lead_time_days INTEGER
+);
+
 -- name: stage withdrawn
 CREATE TEMP TABLE withdrawn (key TEXT PRIMARY KEY) WITHOUT ROWID;
 
@@ -159,6 +169,25 @@ ON CONFLICT DO UPDATE SET name = coalesce(excluded.name, name), price = coalesce
 INSERT INTO suppressions (tenant, address, reason, at)
 SELECT :tenant, address, reason, at FROM staged WHERE true
 ON CONFLICT DO NOTHING;
+
+-- A list of stock is a count: the difference to what is on record is booked, so that the sum becomes what was counted.
+-- A blank cell leaves things as they are. A rule that refuses a row takes no stock away.
+-- name: merge stock
+INSERT INTO stock_changes
+    (tenant, change_id, product_id, delta, reserve, reorder_point, lead_time_days, reason, counted, at)
+SELECT :tenant,
+    'count ' || :imported_at || ' ' || (SELECT coalesce(max(rowid), 0) FROM stock_changes) || ' ' || product_id,
+    product_id, delta, reserve, reorder_point, lead_time_days, 'count: ' || :source || ' line ' || line, 1, :imported_at
+FROM (
+    SELECT line, staged.product_id, staged.reorder_point, staged.lead_time_days,
+        round(coalesce(staged.on_hand, kept.on_hand, 0) - coalesce(kept.on_hand, 0), 6) AS delta,
+        round(coalesce(staged.reserved, kept.reserved, 0) - coalesce(kept.reserved, 0), 6) AS reserve,
+        kept.product_id IS NULL
+            OR coalesce(staged.reorder_point, kept.reorder_point) IS NOT kept.reorder_point
+            OR coalesce(staged.lead_time_days, kept.lead_time_days) IS NOT kept.lead_time_days AS otherwise_new
+    FROM staged LEFT JOIN _stock_sums AS kept ON kept.tenant = :tenant AND kept.product_id = staged.product_id
+)
+WHERE delta <> 0 OR reserve <> 0 OR otherwise_new;
 
 -- name: record import
 INSERT OR REPLACE INTO imports

@@ -16,7 +16,10 @@ from dirigent.domain.canonical import canonical_bytes
 from dirigent.domain.errors import InvalidInput
 
 TENANT = "tenant"
-_TABLES = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+_TABLES = """
+    SELECT name, type = 'view' FROM main.sqlite_schema
+    WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_*'
+"""
 INTEGER_MAX = 2**63 - 1
 
 
@@ -108,11 +111,15 @@ _LOAD: Mapping[str, Callable[[Any], Any]] = {"BOOLEAN": bool, "JSON_TEXT": msgsp
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """One entity: its columns in order, and the key that tells its rows apart within a tenant."""
+    """One entity: its columns in order, and the key that tells its rows apart within a tenant.
+
+    A `derived` one is worked out from others and cannot be written.
+    """
 
     name: str
     columns: Mapping[str, Column]
     key: tuple[str, ...]
+    derived: bool = False
 
     def column(self, name: str) -> Column:
         """A column by name, or `InvalidInput` with the nearest names."""
@@ -149,12 +156,15 @@ def find_table(tables: Mapping[str, Table], entity: str) -> Table:
 
 
 def read_tables(connection: apsw.Connection) -> dict[str, Table]:
-    """Every table of the main database, as its schema declares it."""
+    """Every table and view of the main database, as its schema declares it.
+
+    A view's key is its first column, since SQLite knows none.
+    """
     found: list[Any] = connection.execute(_TABLES).fetchall()
-    return {name: _read_table(connection, name) for (name,) in found}
+    return {name: _read_table(connection, name, derived=bool(view)) for name, view in found}
 
 
-def _read_table(connection: apsw.Connection, name: str) -> Table:
+def _read_table(connection: apsw.Connection, name: str, *, derived: bool) -> Table:
     declared: list[Any] = connection.execute(
         "SELECT name, type, pk FROM pragma_table_info(?)", (name,)
     ).fetchall()
@@ -163,8 +173,9 @@ def _read_table(connection: apsw.Connection, name: str) -> Table:
         for column, kind, _ in declared
         if column != TENANT
     ]
-    key = sorted((place, column) for column, _, place in declared if place and column != TENANT)
-    return Table(name=name, columns={column.name: column for column in columns}, key=tuple(c for _, c in key))
+    placed = sorted((place, column) for column, _, place in declared if place and column != TENANT)
+    key = (columns[0].name,) if derived else tuple(column for _, column in placed)
+    return Table(name=name, columns={column.name: column for column in columns}, key=key, derived=derived)
 
 
 def _unknown(what: str, field: str, name: str, known: Iterable[str]) -> InvalidInput:

@@ -1,0 +1,1 @@
+"""Agents of trade: what is in stock, what will be wanted, what to order."""
