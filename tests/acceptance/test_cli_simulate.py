@@ -73,9 +73,21 @@ def test_where_nothing_fails_nothing_breaks(files: Path) -> None:
     said = dirigent(*FILES, "--runs", "20")
     assert (said.code, said.err) == (0, "")
     assert "20 completed" in said.out
+
     assert "Nothing broke." in said.out
     assert "not registered here" in said.out
     assert "pricing, shop" in said.out
+
+
+def test_inputs_come_by_name_here_too(files: Path) -> None:
+    """A step without parameters, once of an agent that is registered and once of one that is not."""
+    lead = "{id: lead, type: agent, agent_type: lead_scorer, action: score_lead}"
+    other = "{id: other, type: agent, agent_type: pricing, action: quote}"
+    Path("lead.yaml").write_text(f"name: lead\nsteps: [{lead}, {other}]\n")
+    said = dirigent("simulate", "lead.yaml", "-i", 'lead={"lead_id": "l1"}', "--runs", "5")
+    assert (said.code, said.err) == (0, "")
+    assert "5 completed" in said.out
+    assert "5 failed" in dirigent("simulate", "lead.yaml", "--runs", "5").out
 
 
 def test_a_crash_of_the_engine_breaks_nothing(files: Path) -> None:

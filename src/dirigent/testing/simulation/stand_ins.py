@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from dirigent.domain.agent import ActionSpec, AgentSpec
@@ -35,6 +36,15 @@ class StandIn(Action):
         if self.real is not None:
             self.real.read_inputs(inputs)
         return {"inputs": inputs}
+
+    @cached_property
+    def needs_inputs(self) -> bool:
+        """Whether there are inputs that the real action cannot do without."""
+        return self.real is not None and self.real.needs_inputs
+
+    def input_names(self) -> tuple[str, ...]:
+        """The names of the real action's inputs."""
+        return () if self.real is None else self.real.input_names()
 
     async def invoke(self, arguments: dict[str, Any], context: Any) -> Any:
         """What the outside gives."""
