@@ -1,1 +1,1 @@
-"""What texts are made of and how they read, for every agent that works with words."""
+"""What texts are made of, how they read and sound, and what they are about, for all agents of words."""
