@@ -9,8 +9,11 @@ from typing import ClassVar
 import pytest
 
 from dirigent import Context, Dirigent, Effect, Risk, action, agent
+from dirigent.domain.circuit_event import CIRCUITS
 from dirigent.domain.errors import ActionFailed, NotFound, TransientError
 from dirigent.domain.workflow import Definition, Kind, Step
+from dirigent.execution.breaker import COOL_DOWN_MS
+from dirigent.testing.frozen_clock import FrozenClock
 
 
 @agent("narrow", domain="test", max_concurrency=2)
@@ -93,21 +96,67 @@ async def test_a_cancelled_call_frees_its_place(tmp_path: Path) -> None:
         assert await dirigent.dispatcher.submit("narrow", crowd, 1) == 1
 
 
+async def _codes(dirigent: Dirigent, *actions: str, tenant: str | None = None) -> list[str]:
+    """The error of each call, one after the other; empty where it went well."""
+    errors = [(await dirigent.run(_one(name), tenant=tenant)).steps["s"].error for name in actions]
+    return [error.code if error else "" for error in errors]
+
+
 async def test_an_agent_that_keeps_failing_is_left_alone(tmp_path: Path) -> None:
-    """After five failures in a row the circuit is open, and the next call does not reach the agent."""
+    """After five failures in a row the next call does not reach the agent; health says so; others go on."""
     async with Dirigent(tmp_path, agents=[Narrow]) as dirigent:
-        codes = [(await dirigent.run(_one("broken"))).steps["s"].error for _ in range(6)]
-    assert [failure.code for failure in codes if failure] == ["transient"] * 5 + ["circuit_open"]
+        codes = await _codes(dirigent, *["broken"] * 6)
+        assert codes == ["transient"] * 5 + ["circuit_open"]
+        executor = dirigent.health()["components"]["executor"]
+        assert (executor["status"], "narrow is left alone for default" in executor["detail"]) == (
+            "degraded",
+            True,
+        )
+        assert await _codes(dirigent, "broken", tenant="other") == ["transient"]
 
 
 async def test_an_answer_that_is_an_error_closes_the_circuit(tmp_path: Path) -> None:
     """Only failures in a row count: four, an answer, four more, and the circuit is still closed."""
     async with Dirigent(tmp_path, agents=[Narrow]) as dirigent:
-        for name in ("broken",) * 4 + ("wrong",) + ("broken",) * 4:
-            await dirigent.run(_one(name))
-        last = (await dirigent.run(_one("broken"))).steps["s"].error
-    assert last is not None
-    assert last.code == "transient"
+        await _codes(dirigent, *["broken"] * 4, "wrong", *["broken"] * 4)
+        assert await _codes(dirigent, "broken") == ["transient"]
+
+
+async def test_half_of_the_last_twenty_open_it_too(tmp_path: Path) -> None:
+    """An agent that fails every other time never fails five times in a row; it is left alone all the same."""
+    async with Dirigent(tmp_path, agents=[Narrow]) as dirigent:
+        assert "circuit_open" not in await _codes(dirigent, *["broken", "wrong"] * 9)
+        assert await _codes(dirigent, "broken", "broken") == ["transient", "circuit_open"]
+
+
+async def test_one_call_sees_whether_the_agent_answers_again(tmp_path: Path) -> None:
+    """After half a minute one is let through: failed it opens again at once, answered it closes."""
+    clock = FrozenClock()
+    async with Dirigent(tmp_path, agents=[Narrow], clock=clock) as dirigent:
+        await _codes(dirigent, *["broken"] * 5)
+        clock.move_to(clock.now_ms() + COOL_DOWN_MS)
+        assert await _codes(dirigent, "broken", "wrong") == ["transient", "circuit_open"]
+        clock.move_to(clock.now_ms() + COOL_DOWN_MS)
+        assert await _codes(dirigent, "wrong", "broken") == ["action_failed", "transient"]
+        changes = [type(event).__name__ for event in dirigent.journal.read(CIRCUITS)]
+    assert changes == [
+        "CircuitOpened",
+        "CircuitHalfOpened",
+        "CircuitOpened",
+        "CircuitHalfOpened",
+        "CircuitClosed",
+    ]
+
+
+async def test_the_next_process_leaves_it_alone_as_well(tmp_path: Path) -> None:
+    """An open circuit is open after a restart, until its time is over."""
+    clock = FrozenClock()
+    async with Dirigent(tmp_path, agents=[Narrow], clock=clock) as dirigent:
+        await _codes(dirigent, *["broken"] * 5)
+    async with Dirigent(tmp_path, agents=[Narrow], clock=clock) as again:
+        assert await _codes(again, "broken") == ["circuit_open"]
+        clock.move_to(clock.now_ms() + COOL_DOWN_MS)
+        assert await _codes(again, "broken") == ["transient"]
 
 
 async def test_an_observer_that_fails_stops_nobody(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from dirigent.domain.goal import Goal
 from dirigent.domain.policy import Autonomy
 from dirigent.domain.workflow import Definition
 from dirigent.engine import Engine
+from dirigent.execution.breaker import Breakers
+from dirigent.execution.circuit_log import CircuitLog
 from dirigent.execution.dispatcher import Dispatcher, World
 from dirigent.execution.gates import Gates
 from dirigent.execution.registry import Registry
@@ -168,7 +170,10 @@ class Dirigent:
             events=self.events,
             web=self._web or self.web,
         )
-        self.dispatcher = Dispatcher(self.registry, gates, world, progress=self._progress)
+        circuits = CircuitLog(self.journal)
+        breakers = Breakers(self.clock.now_ms, circuits.keep)
+        breakers.restore(circuits.last())
+        self.dispatcher = Dispatcher(self.registry, gates, world, progress=self._progress, breakers=breakers)
         self.workflows = SqliteWorkflows(folder, key)
         self.library = WorkflowStore(
             self.journal,
@@ -320,7 +325,7 @@ class Dirigent:
         agents = [self.registry.agent(key) for key in ("planner", "critic", "guardrail", "rag_service")]
         found = [
             *(_component(spec.key, "online", spec.description) for spec in agents),
-            _component("executor", "online", f"{active} executions in memory"),
+            self._executor_health(active),
             queue_health(self.work),
             _component("event_store", "error" if damaged else "online", "; ".join(damaged.values())),
             _component("database", "online", "SQLite"),
@@ -333,6 +338,11 @@ class Dirigent:
             "components": {component["name"]: component for component in found},
             "active_executions": active,
         }
+
+    def _executor_health(self, active: int) -> dict[str, str]:
+        alone = [f"{agent} is left alone for {tenant}" for tenant, agent in self.dispatcher.breakers.open()]
+        detail = "; ".join([f"{active} executions in memory", *alone])
+        return _component("executor", "degraded" if alone else "online", detail)
 
     def services(self) -> Services:
         """What the HTTP interface needs; imports the web framework only now."""

@@ -9,6 +9,9 @@ import msgspec
 from dirigent.domain.approval import ANYBODY, Deciders
 from dirigent.domain.archive_event import ExecutionsArchived as ExecutionsArchived  # noqa: PLC0414
 from dirigent.domain.archive_event import ExecutionsRestored as ExecutionsRestored  # noqa: PLC0414
+from dirigent.domain.circuit_event import CircuitClosed as CircuitClosed  # noqa: PLC0414
+from dirigent.domain.circuit_event import CircuitHalfOpened as CircuitHalfOpened  # noqa: PLC0414
+from dirigent.domain.circuit_event import CircuitOpened as CircuitOpened  # noqa: PLC0414
 from dirigent.domain.effect_event import CallEnded as CallEnded  # noqa: PLC0414
 from dirigent.domain.effect_event import CallStarted as CallStarted  # noqa: PLC0414
 from dirigent.domain.effect_event import EffectAcknowledged as EffectAcknowledged  # noqa: PLC0414
@@ -413,6 +416,9 @@ AnyEvent = (
     ExecutionStarted
     | ExecutionsArchived
     | ExecutionsRestored
+    | CircuitOpened
+    | CircuitHalfOpened
+    | CircuitClosed
     | DefinitionStored
     | ExecutionCompleted
     | CompensationStarted

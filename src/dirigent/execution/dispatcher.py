@@ -69,13 +69,14 @@ class Dispatcher:
         world: World,
         *,
         progress: Callable[[str, str, int, int, str], None] | None = None,
+        breakers: Breakers | None = None,
     ) -> None:
         self.registry = registry
+        self.breakers = breakers or Breakers(world.clock.now_ms)
         self.budgets = Budgets()
         self._capacity = Capacity()
         self._gates = gates
         self._world = world
-        self._breakers = Breakers()
         self._recorder = Recorder(world.clock.now_ms)
         self._effects: dict[tuple[str, str, int], Outcome] = {}
         self._unclear: dict[tuple[str, str], dict[str, Request]] = {}
@@ -209,7 +210,7 @@ class Dispatcher:
     ) -> None:
         """Run the action inside its circuit, time limit and admission; the outcome is filled in."""
         tenant, agent = request.passport.tenant, action.agent.key
-        if not self._breakers.allows(tenant, agent, self._recorder.now):
+        if not self.breakers.allows(tenant, agent):
             outcome.unknown, outcome.failure = False, _circuit_open(agent)
             return
         if action.announced:
@@ -224,7 +225,7 @@ class Dispatcher:
                 output = await within(*_time_limit(request, action), waiting)
             outcome.output = output
         except asyncio.CancelledError:
-            self._breakers.broken_off(tenant, agent)
+            self.breakers.broken_off(tenant, agent)
             raise
         except Exception as error:  # whatever an agent raises becomes a recorded outcome
             outcome.failure = self._failed(request, action, error)
@@ -234,7 +235,7 @@ class Dispatcher:
             if action.announced:
                 del self._effects[_place_of(request)]
         outcome.unknown = False
-        self._breakers.succeeded(tenant, agent)
+        self.breakers.succeeded(tenant, agent)
 
     async def _enter(
         self, request: Request, action: Action, arguments: dict[str, Any], ledger: Ledger
@@ -263,9 +264,9 @@ class Dispatcher:
         failure = failure_of(error)
         tenant, agent = request.passport.tenant, action.agent.key
         if is_transient(failure):
-            self._breakers.failed(tenant, agent, self._recorder.now())
+            self.breakers.failed(tenant, agent)
         else:
-            self._breakers.succeeded(tenant, agent)
+            self.breakers.succeeded(tenant, agent)
         known_not_done = isinstance(error, DirigentError) and not is_transient(failure)
         return failure if action.repeatable or known_not_done else None
 
