@@ -41,6 +41,6 @@ def test_the_commands_do_what_the_guide_says(tmp_path: Path) -> None:
 
 def test_every_command_it_names_is_there() -> None:
     """No block names a command, or an option of one, that does not exist."""
-    known = {name for _, name, *_ in COMMANDS} | {"event", "approvals", "archive"}
+    known = {name for _, name, *_ in COMMANDS} | {"event", "approvals", "archive", "queue"}
     named = re.findall(r"dirigent ([a-z]+)", TEXT)
     assert {"fork", "retry", "outcomes", "resolve", "pause", "signal", "edit"} <= set(named) <= known
