@@ -27,9 +27,10 @@ OUTCOMES = (StepCompleted, StepFailed, StepOutcomeUnknown, StepSkipped)
 class Judgement(msgspec.Struct, kw_only=True):
     """What was found in one lane, and the figures that tell whether it proves anything.
 
-    `absorbed` counts calls that the recorder knew by their key, `absorbed_over_kills` those of them that came
-    from another life of the engine than the call before; `kills_in_flight` the kills at which an effect was
-    announced and had no outcome yet; `announced` the steps with an effect among all `steps` that ran.
+    `absorbed` counts calls that the recorder knew by their key; `caused` those of them that came from another
+    life of the engine than the call before, under the life that had made that one; `kills_in_flight` the
+    kills at which an effect was announced and had no outcome yet; `announced` the steps with an effect among
+    all `steps` that ran.
     """
 
     report: Report
@@ -38,11 +39,16 @@ class Judgement(msgspec.Struct, kw_only=True):
     executions: int = 0
     effects: int = 0
     absorbed: int = 0
-    absorbed_over_kills: int = 0
+    caused: dict[str, int] = {}
     kills: int = 0
     kills_in_flight: int = 0
     announced: int = 0
     steps: int = 0
+
+    @property
+    def absorbed_over_kills(self) -> int:
+        """The repeats that a kill had caused."""
+        return sum(self.caused.values())
 
 
 async def judge(lane: Lane, failure: str = "") -> Judgement:
@@ -76,7 +82,7 @@ async def judge(lane: Lane, failure: str = "") -> Judgement:
         executions=len({answer.execution for answer in answers if answer.request == "start"}),
         effects=sum(call.applied for call in calls),
         absorbed=sum(call.absorbed for call in calls),
-        absorbed_over_kills=_absorbed_over_kills(calls),
+        caused=_caused(calls),
         kills=len(lane.kills),
         kills_in_flight=_kills_in_flight(lane.kills, events),
         announced=sum(bool(event.key) for event in ran),
@@ -97,13 +103,14 @@ def _unhandled(folder: Path) -> list[str]:
     return [line for line in lines if "never retrieved" in line or "Exception in callback" in line]
 
 
-def _absorbed_over_kills(calls: Sequence[Witnessed]) -> int:
+def _caused(calls: Sequence[Witnessed]) -> Counter[str]:
     last: dict[str, str] = {}
-    found: Counter[bool] = Counter()
+    found: Counter[str] = Counter()
     for call in calls:
-        found[call.absorbed and last[call.key] != call.session] += 1
+        if call.absorbed and last[call.key] != call.session:
+            found[last[call.key]] += 1
         last[call.key] = call.session
-    return found[True]
+    return found
 
 
 def _kills_in_flight(kills: Sequence[Life], events: Sequence[Recorded]) -> int:

@@ -17,7 +17,7 @@ from campaigns.verdict import Verdict, as_control
 KILLS = 150
 EXECUTIONS = 1_500
 LANES = 2
-AT_ONCE = 12
+AT_ONCE = 6
 CONTROL_KILLS = 2
 ALIVE_SECONDS = (0.05, 3.0)
 SHORTLY_SECONDS = (0.05, 0.6)

@@ -58,6 +58,12 @@ class Lanes:
             f"put to the test: {', '.join(f'{id} {times:,}' for id, times in self.exercised())}",
         ]
 
+    def void_of_repeats(self) -> Iterator[str]:
+        """Nothing, or that the kills hardly put the keys to the test."""
+        absorbed = self._sum("absorbed_over_kills")
+        if absorbed < ABSORBED_PER_KILL_MIN * self.kills:
+            yield f"{absorbed} repeats absorbed over {self.kills} kills: hardly a kill hit an effect"
+
     def exercised(self) -> list[tuple[str, int]]:
         """How often each invariant was put to the test, in their order."""
         found = self.report.exercised
@@ -65,9 +71,7 @@ class Lanes:
 
     def void(self) -> Iterator[str]:
         """What the campaign is there for and did not reach."""
-        absorbed = self._sum("absorbed_over_kills")
-        if absorbed < ABSORBED_PER_KILL_MIN * self.kills:
-            yield f"{absorbed} repeats absorbed over {self.kills} kills: hardly a kill hit an effect"
+        yield from self.void_of_repeats()
         if self._sum("kills_in_flight") < IN_FLIGHT_SHARE_MIN * self.kills:
             yield f"only {self._sum('kills_in_flight')} of {self.kills} kills had an effect in flight"
         missed = [id for id in self.report.never_exercised if id not in NOT_HERE]

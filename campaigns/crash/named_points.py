@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from campaigns.crash.judging import Judgement, judge
 from campaigns.crash.lane import Faults, Lane, LaneFailed
 from campaigns.crash.lanes import Lanes
-from campaigns.crash.points import POINTS, RECOVERY
+from campaigns.crash.points import AT_FIRST, LEFT_BY, POINTS, RECOVERY, REPEATING
 from campaigns.crash.processes import starting
 from campaigns.scratch import scratch
 from campaigns.verdict import Verdict, as_control
@@ -21,9 +21,11 @@ TIMES = 5
 LANES = 2
 AT_ONCE = 8
 HITS_MAX = 4
-TRIES_MAX = 6
+TRIES_MAX = 12
 IN_A_ROW = 3
-REACH_SECONDS_MAX = 6.0
+REACH_SECONDS_MAX = 3.0
+AT_FIRST_SECONDS_MAX = 1.0
+REPEATED_PER_KILL_MIN = 0.3
 CONTROL_POINT, CONTROL_TIMES = "effect.before_call", 2
 
 
@@ -38,11 +40,11 @@ class Plan:
 
 
 class PointLane:
-    """Has the engine die at one point after the other; `hits` counts where it did."""
+    """Has the engine die at one point after the other; `died` says at which one a life of it did."""
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
-        self.hits: Counter[str] = Counter()
+        self.died: dict[str, str] = {}
         self._chance = random.Random(lane.seed)
 
     async def run(self, points: Sequence[str]) -> Judgement:
@@ -61,21 +63,59 @@ class PointLane:
 
     async def _die_at(self, point: str) -> None:
         """Die at a hit by chance; where there are not so many, at the first, in one life or another."""
-        for hit in (self._chance.randint(1, HITS_MAX), *(TRIES_MAX - 1) * (1,)):
+        first = 1 if point in AT_FIRST else self._chance.randint(1, HITS_MAX)
+        for hit in (first, *(TRIES_MAX - 1) * (1,)):
+            if point in LEFT_BY:
+                await self._died_at(LEFT_BY[point], 1)
             if await self._died_at(point, hit):
-                self.hits[point] += 1
                 return
 
     async def _died_at(self, point: str, hit: int) -> bool:
-        if await self.lane.begin(die=[f"{point}:{hit}"]):
-            if await self.lane.died_by_itself(REACH_SECONDS_MAX):
-                return True
-            await self.lane.kill()
-            return False
-        return await self.lane.died_by_itself(REACH_SECONDS_MAX)
+        died = await self._dies_at(point, hit)
+        if died:
+            self.died[self.lane.lives[-1].session] = point
+        return died
+
+    async def _dies_at(self, point: str, hit: int) -> bool:
+        if not await self.lane.begin(die=[f"{point}:{hit}"]):
+            return await self.lane.died_by_itself(REACH_SECONDS_MAX)
+        if await self.lane.died_by_itself(AT_FIRST_SECONDS_MAX if point in AT_FIRST else REACH_SECONDS_MAX):
+            return True
+        await self.lane.kill()
+        return False
 
 
-async def _run(folder: Path, plan: Plan, faults: Faults) -> tuple[Lanes, Counter[str]]:
+class Reached:
+    """Where the engine died in all lanes together: the `hits` of each point, and the repeats they caused."""
+
+    def __init__(self, lanes: Iterable[PointLane], judgements: Iterable[Judgement]) -> None:
+        self.hits: Counter[str] = Counter()
+        self.caused: Counter[str] = Counter()
+        for lane, judgement in zip(lanes, judgements, strict=True):
+            self.hits.update(lane.died.values())
+            for session, times in judgement.caused.items():
+                self.caused[lane.died.get(session, "")] += times
+
+        self.repeating = sum(self.hits[point] for point in REPEATING)
+        self.repeated = sum(self.caused[point] for point in REPEATING)
+
+    def missed(self, plan: Plan) -> list[str]:
+        """The points that were not hit as often as the plan has it."""
+        return [point for point in plan.points if self.hits[point] < plan.times]
+
+    def details(self) -> list[str]:
+        """What the kills brought where each has to bring something."""
+        return [f"{self.repeated} repeats caused by {self.repeating} kills at {', '.join(REPEATING)}"]
+
+    def void(self, plan: Plan) -> Iterator[str]:
+        """Points that were hardly hit, or brought no repeat where one has to come."""
+        if missed := [f"{point} ({self.hits[point]} of {plan.times})" for point in self.missed(plan)]:
+            yield f"not hit often enough: {', '.join(missed)}"
+        if self.repeated < REPEATED_PER_KILL_MIN * self.repeating:
+            yield f"only {self.details()[0]}"
+
+
+async def _run(folder: Path, plan: Plan, faults: Faults) -> tuple[Lanes, Reached]:
     points = [point for point in plan.points for _ in range(plan.times)]
     random.Random(plan.seed).shuffle(points)
     async with starting(warm=True) as starter:
@@ -87,25 +127,22 @@ async def _run(folder: Path, plan: Plan, faults: Faults) -> tuple[Lanes, Counter
         judgements = await asyncio.gather(
             *(lane.run(share) for lane, share in zip(lanes, shares, strict=True))
         )
-    hits = sum((lane.hits for lane in lanes), Counter[str]())
-    return Lanes([lane.lane for lane in lanes], judgements), hits
+    return Lanes([lane.lane for lane in lanes], judgements), Reached(lanes, judgements)
 
 
 def campaign(plan: Plan, faults: Faults | None = None) -> Verdict:
     """Die at every point, and say what it was worth."""
     with scratch(in_memory=False) as folder:
-        found, hits = asyncio.run(_run(folder, plan, faults or Faults()))
-    least = Counter(dict.fromkeys(plan.points, plan.times))
-    missed = [f"{point} ({hits[point]} of {times})" for point, times in least.items() if hits[point] < times]
+        found, reached = asyncio.run(_run(folder, plan, faults or Faults()))
     arguments = f"--times {plan.times} --lanes {plan.lanes} --seed {plan.seed}"
     return Verdict(
         campaign="A2 kills at named points",
         trials=found.kills,
         unit="kills",
-        counts={"points": len(plan.points) - len(missed), **found.counts()},
-        details=found.details()[1:],
+        counts={"points": len(plan.points) - len(reached.missed(plan)), **found.counts()},
+        details=[*found.details()[1:], *reached.details()],
         violations=found.violations(),
-        void=[f"not hit often enough: {', '.join(missed)}"] if missed else [],
+        void=[*reached.void(plan), *found.void_of_repeats()],
         repeat=f"python -m campaigns points {arguments}",
     )
 

@@ -106,6 +106,7 @@ class Outside:
             writer.write(line({"do": "act", "call": call, "place": what}))
             await writer.drain()
             self._reached("effect.sent")
+            self._reached(f"{call.action}.sent")
             answer: dict[str, Any] | None = await read(reader)
         finally:
             writer.close()

@@ -94,6 +94,15 @@ RECOVERY = (
     "recovery.ends",
 )
 
+# What a life comes to only where the one before has ended at a certain point.
+LEFT_BY = dict.fromkeys(("lookup.handed_in", "lookup_end.handed_in"), "queryable.sent")
+
+# What a life comes to once at most, or at once if at all: its first hit is all there is to wait for.
+AT_FIRST = frozenset(RECOVERY) - {"recovery.stream_read"} | LEFT_BY.keys()
+
+# Killed here, an effect has been asked for and its outcome is not durable: the next life asks once more.
+REPEATING = ("effect.sent", "effect.replied", "result.before_append")
+
 POINTS = (
     *(f"{kind}.handed_in" for kind in _APPENDED),
     *(f"{kind}.durable" for kind in ("start", "intent", "result", "decision", "cancel", "pause", "end")),
@@ -103,6 +112,7 @@ POINTS = (
     "effect.before_call",
     "effect.sent",
     "effect.replied",
+    "queryable.sent",
     "timer.armed",
     "timer.rings",
     *dict.fromkeys(_ROWS.values()),

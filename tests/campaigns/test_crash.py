@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from campaigns.crash import kills, named_points
+from campaigns.crash.lane import Faults
 from campaigns.verdict import GREEN
 from dirigent.security.folder_key import new_key
 
@@ -30,7 +31,14 @@ def test_kills_under_a_key_lose_nothing_either(monkeypatch: pytest.MonkeyPatch) 
     assert verdict.counts["effects"] > 0
 
 
-POINTS = ("start.handed_in", "effect.sent", "wal.after_sync", "anchor.before_write", "recovery.stream_read")
+POINTS = (
+    "start.handed_in",
+    "effect.sent",
+    "lookup.handed_in",
+    "wal.after_sync",
+    "anchor.before_write",
+    "recovery.stream_read",
+)
 
 
 def test_kills_at_named_points_lose_nothing_and_repeat_nothing() -> None:
@@ -45,6 +53,16 @@ def test_a_result_before_its_effect_is_seen_to_be_a_lie() -> None:
     """The control: a step that ends before anything was done, killed in between."""
     verdict = named_points.control(SEED)
     assert verdict.status == GREEN, verdict.violations
+
+
+def test_kills_that_repeat_nothing_prove_nothing() -> None:
+    """Where no repeat follows a kill between an effect and its outcome, the campaign is void, not green."""
+    plan = named_points.Plan(
+        points=[named_points.CONTROL_POINT, "result.before_append"], times=1, lanes=1, seed=SEED
+    )
+    verdict = named_points.campaign(plan, Faults(hasty=True, well_behaved=True))
+    assert any(reason.startswith("only 0 repeats caused by 1 kills") for reason in verdict.void)
+    assert any(reason.startswith("0 repeats absorbed over 2 kills") for reason in verdict.void)
 
 
 def test_a_receiver_without_keys_is_seen_to_act_twice() -> None:
