@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -252,17 +253,112 @@ def test_the_lock_of_an_encrypted_folder_says_little(tmp_path: Path) -> None:
         assert "run" in said
 
 
-def test_archive_files_stay_readable_and_none_is_made_under_a_key(tmp_path: Path, key: Path) -> None:
-    """What was archived in plain can be shown and restored; archiving an encrypted folder is refused."""
+def test_archive_files_that_were_plain_stay_readable(tmp_path: Path, key: Path) -> None:
+    """What was archived before the folder had a key can be shown and restored; the next file is encrypted."""
     data = tmp_path / "data"
     ran = dirigent("run", HELLO, "-i", f"name={CANARY}", "-o", "json", data=data).data["execution_id"]
     assert dirigent("archive", "--older-than", "0m", "--yes", data=data).code == 0
+    assert [file.name for file in (data / "archives").iterdir()] == [
+        name for name in _readable(data) if name.startswith("archive-")
+    ]
     under(key, "key", "encrypt", data=data)
     assert ran in under(key, "archive", "list", data=data).out
     assert CANARY in under(key, "archive", "show", ran, data=data).out
     assert under(key, "archive", "restore", ran, data=data).code == 0
     assert CANARY in under(key, "show", ran, data=data).out
-    refused = under(key, "archive", "--older-than", "0m", "--yes", data=data)
-    assert refused.code == 1
-    assert "would be plain" in refused.err
+    assert under(key, "archive", "--older-than", "0m", "--yes", data=data).code == 0
+    assert [file.suffix for file in sorted((data / "archives").iterdir())] == [".gz", ".db"]
+    assert CANARY in under(key, "archive", "show", ran, data=data).out
+    assert under(key, "verify", data=data).code == 0
+
+
+@pytest.fixture
+def archived(tmp_path: Path, key: Path) -> tuple[Path, str]:
+    """An encrypted folder with one archived run, and the run."""
+    data = tmp_path / "data"
+    ran = under(key, "run", HELLO, "-i", f"name={CANARY}", "-o", "json", data=data).data["execution_id"]
+    said = under(key, "archive", "--older-than", "0m", "--yes", "-o", "json", data=data)
+    assert (said.code, said.data["executions"]) == (0, [ran]), said.err
+    return data, ran
+
+
+def _readable(data: Path) -> list[str]:
+    """The files of a folder in which the name of the workflow or the canary stands, packed or not."""
+    found = []
+    for file in (file for file in data.rglob("*") if file.is_file()):
+        content = file.read_bytes()
+        plain = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+        if any(text in plain for text in (CANARY.encode(), b"hello", b"jsonl", b"exec_", b"SQLite format")):
+            found.append(file.name)
+    return found
+
+
+def test_an_archive_of_an_encrypted_folder_is_encrypted(key: Path, archived: tuple[Path, str]) -> None:
+    """No name of a workflow, no input, no id of a run stands in it; with the key all of it is there."""
+    data, ran = archived
+    [file] = (data / "archives").iterdir()
+    assert file.suffix == ".db"
+    assert _readable(data) == []
+    assert under(key, "verify", data=data).code == 0
+    assert under(key, "show", ran, data=data).code == 2
+    assert ran in under(key, "archive", "list", data=data).out
+    assert CANARY in under(key, "archive", "show", ran, data=data).out
+    assert under(key, "archive", "restore", ran, data=data).code == 0
+    assert CANARY in under(key, "show", ran, data=data).out
+    assert under(key, "verify", data=data).code == 0
+    again = under(key, "archive", "--older-than", "0m", "--yes", "-o", "json", data=data)
+    assert again.data["executions"] == [ran]
+    assert _readable(data) == []
+
+
+@pytest.mark.parametrize(
+    "words", [("list",), ("show", "RUN"), ("restore", "RUN"), ("--older-than", "0m", "--yes")]
+)
+def test_an_archive_asks_for_the_key(archived: tuple[Path, str], words: tuple[str, ...]) -> None:
+    """Without it, or with another one, no command tells anything of it or changes it."""
+    data, ran = archived
+    [file] = (data / "archives").iterdir()
+    before = file.read_bytes()
+    for environment in ({}, {"DIRIGENT_KEY": "correct horse battery staple"}):
+        said = dirigent(
+            "archive", *(ran if word == "RUN" else word for word in words), data=data, **environment
+        )
+        assert said.code == 2
+        assert "fix: Give it in DIRIGENT_KEY" in said.err
+        assert ran not in said.out
+    assert file.read_bytes() == before
+
+
+def test_archives_take_the_new_key_with_the_folder(
+    tmp_path: Path, key: Path, archived: tuple[Path, str]
+) -> None:
+    """Rotating names them among the files; afterwards the old key opens none, the new one all."""
+    data, ran = archived
+    [file] = (data / "archives").iterdir()
+    old, next = file.read_bytes(), tmp_path / "next.key"
+    dirigent("key", "new", "--file", next)
+    said = under(key, "key", "rotate", "--to-file", next, "-o", "json", data=data)
+    assert file.name in said.data["files"]
+    assert CANARY in under(next, "archive", "show", ran, data=data).out
+    assert under(key, "archive", "show", ran, data=data).code == 2
+    file.write_bytes(old)  # as from a backup made before
+    stale = under(next, "archive", "restore", ran, data=data)
+    assert (stale.code, "not under the key of its folder" in stale.err) == (1, True), stale.err
+    assert under(next, "verify", data=data).code == 0
+    dirigent("key", "new", "--file", tmp_path / "third.key")
+    refused = under(next, "key", "rotate", "--to-file", tmp_path / "third.key", data=data)
+    assert (refused.code, file.name in refused.err) == (1, True), refused.err
+
+
+def test_a_damaged_archive_under_a_key_is_refused(key: Path, archived: tuple[Path, str]) -> None:
+    """One bit anywhere in its pages is enough; whole again, it is restored."""
+    data, ran = archived
+    [file] = (data / "archives").iterdir()
+    whole = file.read_bytes()
+    for place in (100, len(whole) // 2, len(whole) - 40):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        said = under(key, "archive", "restore", ran, data=data)
+        assert (said.code, f"{file.name} is damaged" in said.err) == (1, True), said.err
+    file.write_bytes(whole)
+    assert under(key, "archive", "restore", ran, data=data).code == 0
     assert under(key, "verify", data=data).code == 0

@@ -15,17 +15,17 @@ from pathlib import Path
 from dirigent.bootstrap.beside import need_journal, reading
 from dirigent.bootstrap.keys import folder_key, folder_lock
 from dirigent.domain.archive_event import ARCHIVES, ArchivedStream, ExecutionsArchived, ExecutionsRestored
-from dirigent.domain.errors import Conflict, NotFound
+from dirigent.domain.errors import NotFound
 from dirigent.domain.event import Event
 from dirigent.ports import ExecutionRow
 from dirigent.settings import Settings
-from dirigent.storage.sqlite.archive_file import StoredStream, read_archive, write_archive
+from dirigent.storage.sqlite.archive_content import FOLDER
+from dirigent.storage.sqlite.archive_file import StoredStream, archive_path, read_archive, write_archive
 from dirigent.storage.sqlite.archiving import blank_streams, chain_name, fill_streams, stored_streams
 from dirigent.storage.sqlite.database import DATABASE
 from dirigent.storage.sqlite.journal import SqliteJournal
 from dirigent.storage.sqlite.reading import Reader
 
-FOLDER = "archives"
 ALL = 1 << 60
 
 
@@ -50,24 +50,25 @@ async def archive(settings: Settings, before_ms: int, *, now_ms: int) -> Archive
     """
     folder = settings.data_folder
     async with _held(settings):
-        _need_no_key(settings)
+        key = folder_key(settings)
         _finish(settings)
         families = _families(settings, before_ms)
         if not families:
             return Archived()
         names = [row.execution_id for rows in families for row in rows]
-        journal = SqliteJournal.open(folder, key=None)
+        journal = SqliteJournal.open(folder, key=key)
         try:
-            file = folder / FOLDER / f"archive-{journal.position:012}.jsonl.gz"
+            file = archive_path(folder, journal.position, key)
             streams: list[ArchivedStream] = []
-            digest = write_archive(file, chain_name(folder), _told(stored_streams(folder, names), streams))
+            told = _told(stored_streams(folder, names, key), streams)
+            digest = write_archive(file, chain_name(folder, key), told, key)
             said = ExecutionsArchived(
                 at=now_ms, file=file.name, sha256=digest, actor=settings.actor, streams=tuple(streams)
             )
             await journal.append(ARCHIVES, journal.head(ARCHIVES), [said])
         finally:
             await journal.close()
-        taken = blank_streams(folder, read_archive(file, digest))
+        taken = blank_streams(folder, read_archive(file, digest, key), key)
         return Archived(executions=[rows[0].execution_id for rows in families], file=file, events=taken)
 
 
@@ -118,30 +119,21 @@ async def _held(settings: Settings) -> AsyncIterator[None]:
         lock.release()
 
 
-def _need_no_key(settings: Settings) -> None:
-    """An archive file would say in plain what an encrypted folder hides."""
-    if folder_key(settings) is not None:
-        raise Conflict(
-            f"{settings.data_folder} is encrypted, and an archive file would be plain; nothing was archived.",
-            fix="Leave the executions in the folder: what has ended costs no memory there.",
-        )
-
-
 def _reader(settings: Settings) -> Reader:
     return Reader(settings.data_folder / DATABASE, folder_key(settings))
 
 
 def _finish(settings: Settings) -> None:
     """Take out what is in an archive and was not taken out: the process ended, or a restoring did."""
-    folder = settings.data_folder
+    folder, key = settings.data_folder, folder_key(settings)
     with closing(_reader(settings)) as reader:
         archived = reader.archived()
     with reading(settings) as books:
         at_hand = {row.execution_id for row in books.engine.executions(parent=None, limit=ALL)}
     left = {name: said for name, (said, _) in archived.items() if name in at_hand}
     for file, digest in {(said.file, said.sha256) for said in left.values()}:
-        found = read_archive(folder / FOLDER / file, digest)
-        blank_streams(folder, (stream for stream in found if stream.name in left))
+        found = read_archive(folder / FOLDER / file, digest, key)
+        blank_streams(folder, (stream for stream in found if stream.name in left), key)
 
 
 def _from_archive(settings: Settings, execution_id: str) -> tuple[ExecutionsArchived, list[StoredStream]]:
@@ -151,7 +143,7 @@ def _from_archive(settings: Settings, execution_id: str) -> tuple[ExecutionsArch
     if execution_id not in archived:
         raise NotFound(f"There is no execution {execution_id!r} in an archive.", code="archived_not_found")
     said, _ = archived[execution_id]
-    found = read_archive(settings.data_folder / FOLDER / said.file, said.sha256)
+    found = read_archive(settings.data_folder / FOLDER / said.file, said.sha256, folder_key(settings))
     return said, [stream for stream in found if f"{stream.name}/".startswith(f"{execution_id}/")]
 
 

@@ -27,7 +27,7 @@ class ArchivedStream(msgspec.Struct, frozen=True, kw_only=True):
 class ExecutionsArchived(Event, frozen=True, kw_only=True, tag=True):
     """Finished executions were written to an archive file; what their events say is kept nowhere else.
 
-    `file` is its name in the folder of archives, `sha256` that of its bytes.
+    `file` is its name in the folder of archives, `sha256` that of its bytes as they are without a key.
     """
 
     file: str

@@ -60,7 +60,7 @@ def encrypt_command(*, common: Common = DEFAULT) -> None:
         screen.document({"folder": str(settings.data_folder), "key": id, "files": done})
         return
     screen.say(f"{settings.data_folder} is encrypted with the key {id}: {', '.join(done)}.")
-    screen.say("Plain as before: older backups and archive files, and what the disk keeps of deleted files.")
+    screen.say("Plain as before: older backups and archives, and what the disk keeps of deleted files.")
 
 
 @app.command(name="rotate", help_epilogue=_examples("key rotate --to-file next.key"), help_format="plaintext")

@@ -2,11 +2,13 @@
 
 Every stream is a line of its own, then its events in their order, each with the digest that ties it to the
 one before, then the large payloads that they name. A file verifies without the journal that it came from.
+Under a key the lines are encrypted; the digest over the file is one over what it says, whatever the key.
 """
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import zlib
@@ -16,13 +18,17 @@ from pathlib import Path
 from struct import Struct
 from typing import Any
 
+import apsw
 import msgspec
 
 from dirigent.domain.archive_event import ArchivedStream
 from dirigent.domain.errors import JournalDamaged
 from dirigent.domain.event import Event
+from dirigent.security.folder_key import FolderKey
+from dirigent.storage.sqlite.archive_content import FOLDER, PLAIN, SEALED, opened, written
 from dirigent.storage.sqlite.chain import genesis, linked
 from dirigent.storage.sqlite.codec import restore
+from dirigent.storage.sqlite.encryption import sync_folder
 
 FORMAT = 1
 _place = Struct(">QQ").pack
@@ -57,45 +63,48 @@ def row_bytes(position: int, version: int, digest: bytes) -> bytes:
     return _place(position, version) + digest
 
 
-def write_archive(path: Path, chain_name: bytes, streams: Iterable[StoredStream]) -> str:
-    """Write an archive file so that it is there whole or not at all; returns the SHA-256 of its bytes."""
+def archive_path(folder: Path, position: int, key: FolderKey | None) -> Path:
+    """Where the archive file is that was made at a position of a journal; its name says how to read it."""
+    return folder / FOLDER / f"archive-{position:012}{PLAIN if key is None else SEALED}"
+
+
+def write_archive(
+    path: Path, chain_name: bytes, streams: Iterable[StoredStream], key: FolderKey | None = None
+) -> str:
+    """Write an archive file so that it is there whole or not at all; returns the SHA-256 of what it says.
+
+    With a key it is encrypted from its first byte, and nothing of it is anywhere in plain.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
-        with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-            packed.write(_line({"archive": FORMAT, "chain": chain_name.hex()}))
-            for stream in streams:
-                for line in _lines(stream):
-                    packed.write(line)
-        file.flush()
-        os.fsync(file.fileno())
-    digest = digest_of(unfinished)
+    with (
+        written(unfinished, key) as file,
+        gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed,
+    ):
+        packed.write(_line({"archive": FORMAT, "chain": chain_name.hex()}))
+        for stream in streams:
+            for line in _lines(stream):
+                packed.write(line)
     os.replace(unfinished, path)
-    _sync_folder(path.parent)
-    return digest
+    sync_folder(path.parent)
+    return _digest_of(path, key)
 
 
-def digest_of(path: Path) -> str:
-    """The SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        found = sha256()
-        while piece := file.read(1 << 20):
-            found.update(piece)
-    return found.hexdigest()
-
-
-def read_archive(path: Path, expected: str = "") -> Iterator[StoredStream]:
+def read_archive(path: Path, expected: str = "", key: FolderKey | None = None) -> Iterator[StoredStream]:
     """The streams of an archive file, each verified; raises `JournalDamaged` where it is not whole.
 
-    `expected` is the SHA-256 that the journal says its bytes have.
+    `expected` is the SHA-256 that the journal says it has. The key is that of the folder; a plain file is
+    read as it is.
     """
     try:
-        if expected and digest_of(path) != expected:
+        if expected and _digest_of(path, key) != expected:
             raise _damaged(path, "its bytes are not those that were archived")
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
+        with opened(path, key) as file, gzip.open(file, "rt", encoding="utf-8") as lines:
             yield from _streams(path, (json.loads(line) for line in lines))
     except FileNotFoundError:
         raise _damaged(path, "it is missing") from None
+    except apsw.Error as error:
+        raise _damaged(path, f"or it is not under the key of its folder ({error})") from error
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, str(error)) from error
 
@@ -150,12 +159,9 @@ def _line(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+def _digest_of(path: Path, key: FolderKey | None) -> str:
+    with opened(path, key) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _damaged(path: Path, reason: str) -> JournalDamaged:

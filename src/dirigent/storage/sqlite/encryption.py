@@ -15,6 +15,7 @@ import msgspec
 
 from dirigent.domain.errors import StorageFailure, WrongKey
 from dirigent.security.folder_key import FolderKey, derive, new_salt
+from dirigent.storage.sqlite.archive_content import FOLDER as ARCHIVES
 from dirigent.storage.sqlite.database import CIPHER
 
 MARKER = "encryption.json"
@@ -75,7 +76,12 @@ def open_key(folder: Path, given: str | None) -> FolderKey | None:
 
 def databases(folder: Path) -> list[Path]:
     """The files of a folder that are encrypted, or may be: every database that has something in it."""
-    return sorted(file for file in folder.glob("*.db") if file.stat().st_size)
+    return sorted(file for place in places(folder) for file in place.glob("*.db") if file.stat().st_size)
+
+
+def places(folder: Path) -> tuple[Path, ...]:
+    """Where the files of a folder are that may be encrypted."""
+    return folder, folder / ARCHIVES
 
 
 def is_plain(file: Path) -> bool:

@@ -27,6 +27,7 @@ from dirigent.storage.sqlite.encryption import (
     is_plain,
     mark_of,
     missing_key,
+    places,
     read_marker,
     sync_folder,
     write_marker,
@@ -104,8 +105,9 @@ def _taken_up(folder: Path, marker: Marker | None, given: str) -> tuple[KeyMark,
 def _change(
     folder: Path, files: list[Path], under_way: Marker, old: FolderKey | None, new: FolderKey, told: Told
 ) -> None:
-    for left in folder.glob(f"*{DRAFT}*"):
-        left.unlink()
+    for place in places(folder):
+        for left in place.glob(f"*{DRAFT}*"):
+            left.unlink()
     todo = [file for file in files if not _done(file, old, new)]
     for file in todo:  # whoever has a file open is found before the first one is changed
         with _alone(file, old):
@@ -144,10 +146,10 @@ def _opens(file: Path, key: FolderKey | None) -> bool:
 
 def _change_file(file: Path, old: FolderKey | None, new: FolderKey) -> None:
     draft = file.with_name(f"{file.name}{DRAFT}")
-    with _alone(file, old):
+    with _alone(file, old) as mode:
         shutil.copyfile(file, draft)
         shutil.copymode(file, draft)
-        if not _encrypted(draft, old, new):
+        if not _encrypted(draft, old, new, mode):
             draft.unlink()
             raise StorageFailure(
                 f"The encrypted copy of {file} does not verify; the file itself is as it was.",
@@ -159,28 +161,29 @@ def _change_file(file: Path, old: FolderKey | None, new: FolderKey) -> None:
 
 
 @contextlib.contextmanager
-def _alone(file: Path, key: FolderKey | None) -> Iterator[None]:
-    """Keep everybody else out of a file whose WAL has been moved into it."""
+def _alone(file: Path, key: FolderKey | None) -> Iterator[str]:
+    """Keep everybody else out of a file whose WAL has been moved into it; gives its journal mode before."""
     with closing(connect(file, key, apsw.SQLITE_OPEN_READWRITE)) as connection:
         connection.set_busy_timeout(BUSY_MS)
         try:
+            mode = str(connection.pragma("journal_mode"))
             connection.pragma("journal_mode", "delete")  # refused while anybody else has the file open
             sync_folder(file.parent)  # a WAL that came back would be laid over the new file
             connection.pragma("locking_mode", "exclusive")
             connection.execute("BEGIN EXCLUSIVE")
         except (apsw.BusyError, apsw.LockedError) as error:
             raise _busy(file) from error
-        yield
+        yield mode
 
 
-def _encrypted(draft: Path, old: FolderKey | None, new: FolderKey) -> bool:
+def _encrypted(draft: Path, old: FolderKey | None, new: FolderKey, mode: str) -> bool:
     """Change the key of a file that is nobody else's; whether it is whole afterwards."""
     with closing(connect(draft, old)) as connection:
         if old is None:
             connection.pragma("cipher", CIPHER)
         connection.pragma("rekey", f"raw:{new.hex()}")
     with closing(connect(draft, new)) as connection:
-        connection.pragma("journal_mode", "wal")
+        connection.pragma("journal_mode", mode)
         return bool(connection.execute("PRAGMA quick_check").get == "ok")
 
 
