@@ -178,25 +178,3 @@ class EventList(BaseModel):
     execution_id: str
     events: list[EventModel]
     total: int = Field(description="How many there are in the whole history.")
-
-
-class ControlRequest(BaseModel):
-    """Why it is stopped, and who says so."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"reason": "The customer called."}]}
-    )
-
-    reason: str = Field("", max_length=2000)
-    actor: str | None = Field(None, min_length=1, max_length=200)
-
-
-class Controlled(BaseModel):
-    """The request is on stable storage, and this is how the execution stands now."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"execution_id": EXAMPLE_ID, "status": "cancelled"}]}
-    )
-
-    execution_id: str
-    status: str

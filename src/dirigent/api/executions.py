@@ -1,4 +1,4 @@
-"""Executions: list them, read one with its steps and its history, stop one.
+"""Executions: list them, read one with its steps and its history.
 
 The id of a child holds slashes (`parent/step`), so the addresses with something behind the id come first.
 """
@@ -11,8 +11,6 @@ from fastapi import APIRouter, Query
 
 from dirigent.api.bodies import StrictRoute
 from dirigent.api.execution_models import (
-    Controlled,
-    ControlRequest,
     EventList,
     ExecutionList,
     ExecutionModel,
@@ -56,39 +54,6 @@ async def list_events(
     events = given.engine.events(execution_id)
     shown = [_event(version, event) for version, event in enumerate(events, 1)]
     return {"execution_id": execution_id, "events": shown[after : after + limit], "total": len(events)}
-
-
-@router.post("/{execution_id:path}/cancel", response_model=Controlled)
-async def cancel_execution(
-    execution_id: str, given: Given, asked: Asked, body: ControlRequest | None = None
-) -> dict[str, Any]:
-    """Stop an execution and all it started; nothing new acts from here on."""
-    require_execution(given, execution_id, asked)
-    wish = body or ControlRequest()
-    await given.engine.cancel(execution_id, wish.actor or given.actor, wish.reason)
-    return {"execution_id": execution_id, "status": given.engine.read(execution_id).status}
-
-
-@router.post("/{execution_id:path}/pause", response_model=Controlled)
-async def pause_execution(
-    execution_id: str, given: Given, asked: Asked, body: ControlRequest | None = None
-) -> dict[str, Any]:
-    """Begin nothing new in an execution and all it started; what runs goes on to its end."""
-    require_execution(given, execution_id, asked)
-    wish = body or ControlRequest()
-    await given.engine.pause(execution_id, wish.actor or given.actor, wish.reason)
-    return {"execution_id": execution_id, "status": given.engine.read(execution_id).status}
-
-
-@router.post("/{execution_id:path}/resume", response_model=Controlled)
-async def resume_execution(
-    execution_id: str, given: Given, asked: Asked, body: ControlRequest | None = None
-) -> dict[str, Any]:
-    """Go on with what a pause held back."""
-    require_execution(given, execution_id, asked)
-    wish = body or ControlRequest()
-    await given.engine.resume(execution_id, wish.actor or given.actor)
-    return {"execution_id": execution_id, "status": given.engine.read(execution_id).status}
 
 
 @router.get("/{execution_id:path}", response_model=ExecutionModel)

@@ -1,15 +1,17 @@
-"""What operators ask of executions: tell them something, settle what is unclear, fork and retry them."""
+"""What operators ask of executions: stop, hold and tell them, settle what is unclear, fork and retry them."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
 from dirigent.api.bodies import StrictRoute
-from dirigent.api.execution_models import Controlled
 from dirigent.api.services import Given
 from dirigent.api.steering_models import (
+    Controlled,
+    ControlRequest,
     ForkRequest,
     OutcomeList,
     Resolution,
@@ -39,6 +41,32 @@ async def list_outcomes(
     wanted = None if state == "all" else state
     rows = given.engine.unknown_outcomes(asked, state=wanted, execution=execution)
     return {"outcomes": [_outcome(row) for row in rows], "total": len(rows)}
+
+
+@router.post("/executions/{execution_id:path}/cancel", response_model=Controlled)
+async def cancel_execution(
+    execution_id: str, given: Given, asked: Asked, body: ControlRequest | None = None
+) -> dict[str, Any]:
+    """Stop an execution and all it started; nothing new acts from here on."""
+    return await _controlled(given, asked, execution_id, given.engine.cancel, body)
+
+
+@router.post("/executions/{execution_id:path}/pause", response_model=Controlled)
+async def pause_execution(
+    execution_id: str, given: Given, asked: Asked, body: ControlRequest | None = None
+) -> dict[str, Any]:
+    """Begin nothing new in an execution and all it started; what runs goes on to its end."""
+    return await _controlled(given, asked, execution_id, given.engine.pause, body)
+
+
+@router.post("/executions/{execution_id:path}/resume", response_model=Controlled)
+async def resume_execution(
+    execution_id: str, given: Given, asked: Asked, body: ControlRequest | None = None
+) -> dict[str, Any]:
+    """Go on with what a pause held back."""
+    return await _controlled(
+        given, asked, execution_id, lambda id, actor, reason: given.engine.resume(id, actor), body
+    )
 
 
 @router.post("/executions/{execution_id:path}/signal", response_model=Signalled)
@@ -99,6 +127,19 @@ async def retry_execution(
         execution_id, wish.actor or given.actor, step=wish.step, again=wish.again
     )
     return _standing(given, retried)
+
+
+async def _controlled(
+    given: Given,
+    asked: Asked,
+    execution_id: str,
+    control: Callable[[str, str, str], Awaitable[None]],
+    body: ControlRequest | None,
+) -> dict[str, Any]:
+    require_execution(given, execution_id, asked)
+    wish = body or ControlRequest()
+    await control(execution_id, wish.actor or given.actor, wish.reason)
+    return _standing(given, execution_id)
 
 
 def _standing(given: Given, execution_id: str) -> dict[str, Any]:

@@ -6,10 +6,32 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dirigent.api.execution_models import EXAMPLE_ID, Controlled
+from dirigent.api.execution_models import EXAMPLE_ID
 
 Actor = Annotated[str | None, Field(min_length=1, max_length=200, description="Who asks for it.")]
 Steps = Annotated[list[str], Field(max_length=1000)]
+
+
+class ControlRequest(BaseModel):
+    """Why it is stopped, and who says so."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"reason": "The customer called."}]}
+    )
+
+    reason: str = Field("", max_length=2000)
+    actor: Actor = None
+
+
+class Controlled(BaseModel):
+    """The request is on stable storage, and this is how the execution stands now."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"execution_id": EXAMPLE_ID, "status": "cancelled"}]}
+    )
+
+    execution_id: str
+    status: str
 
 
 class SignalRequest(BaseModel):

@@ -91,7 +91,7 @@ COMMANDS: tuple[tuple[Group, str, str, str, tuple[str, ...]], ...] = (
     (
         DECIDE,
         "cancel",
-        "deciding:cancel_command",
+        "steering:cancel_command",
         "Stop an execution and everything it started.",
         ("cancel are_exec_20250101_120000_00001",),
     ),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from dirigent.bootstrap import Dirigent
 from dirigent.bootstrap.beside import need_journal, reading
 from dirigent.cli.failures import DONE, FAILED
+from dirigent.cli.interruption import interruptible
+from dirigent.cli.options import Common
 from dirigent.cli.progress import RunProgress
 from dirigent.cli.remote import serving
 from dirigent.cli.screen import Screen
@@ -17,31 +19,39 @@ from dirigent.cli.watching import PATIENCE_MS, watch_and_tell
 from dirigent.engine import Engine
 from dirigent.settings import Settings
 
+HINT = "What was acknowledged stands; `dirigent resume` goes on with what follows from it."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
     """What is asked of an execution, and how: `here` of the engine, `act` and `body` of a server.
 
-    `here` is given who asks and returns the id of the execution to show. With `shown` that one is watched
-    until it rests and told in full; else it is only said how it stands.
+    `here` is given who asks. With `shown` it returns the id of another execution, which is watched until it
+    rests and told in full; else it is only said how the one that is asked stands.
     """
 
     act: str
-    here: Callable[[Engine, str], Awaitable[str]]
-    body: dict[str, Any] = field(default_factory=dict)
+    execution_id: str
+    body: dict[str, Any]
+    here: Callable[[Engine, str], Awaitable[str | None]]
     shown: bool = False
 
 
-async def carry_out(settings: Settings, screen: Screen, execution_id: str, wish: Wish) -> int:
+def ask(common: Common, wish: Wish) -> int:
     """Do what is asked and tell what came of it; returns the exit code."""
+    screen = common.screen()
+    return interruptible(_carry_out(common.settings(), screen, wish), screen, HINT)
+
+
+async def _carry_out(settings: Settings, screen: Screen, wish: Wish) -> int:
     need_journal(settings.data_folder)
     server = serving(settings)
     if server is None:
         return await _here(settings, screen, wish)
-    answer = server.steer(execution_id, wish.act, {**wish.body, "actor": settings.actor})
+    answer = server.steer(wish.execution_id, wish.act, {**wish.body, "actor": settings.actor})
     with reading(settings) as books:
         if not wish.shown:
-            return tell_status(screen, execution_id, books.engine.row(execution_id).status)
+            return tell_status(screen, wish.execution_id, books.engine.row(wish.execution_id).status)
         status = tell(screen, books, answer["execution_id"])
         return FAILED if status == "failed" else DONE
 
@@ -57,9 +67,9 @@ def tell_status(screen: Screen, execution_id: str, status: str) -> int:
 async def _here(settings: Settings, screen: Screen, wish: Wish) -> int:
     progress = RunProgress()
     async with Dirigent(settings=settings, progress=progress.tell) as dirigent:
-        shown = await wish.here(dirigent.engine, settings.actor)
-        if wish.shown:
-            progress.follow(shown)
+        other = await wish.here(dirigent.engine, settings.actor)
+        if wish.shown and other is not None:
+            progress.follow(other)
             return await watch_and_tell(dirigent, screen, progress, resumed=False)
-        await dirigent.engine.rest(shown.partition("/")[0], patience_ms=PATIENCE_MS)
-        return tell_status(screen, shown, dirigent.engine.row(shown).status)
+        await dirigent.engine.rest(wish.execution_id.partition("/")[0], patience_ms=PATIENCE_MS)
+        return tell_status(screen, wish.execution_id, dirigent.engine.row(wish.execution_id).status)

@@ -1,4 +1,4 @@
-"""`dirigent approve`, `reject`, `edit` and `cancel`."""
+"""`dirigent approve`, `reject` and `edit`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from dirigent.cli.options import DEFAULT, Common, key_values
 from dirigent.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from dirigent.engine import Engine
     from dirigent.ports import ApprovalRow
     from dirigent.settings import Settings
 
@@ -86,32 +85,6 @@ def edit_command(
     screen = common.screen()
     work = _edit(common.settings(), screen, approval_id, read_input(input), comment)
     return interruptible(work, screen, HINT)
-
-
-def cancel_command(
-    execution_id: str,
-    /,
-    *,
-    reason: Annotated[str, Parameter(show_default=False, help="Kept in the journal.")] = "",
-    common: Common = DEFAULT,
-) -> int:
-    """Cancel.
-
-    Parameters
-    ----------
-    execution_id
-        As `dirigent ls` gives it.
-    """
-    from dirigent.cli.interruption import interruptible
-    from dirigent.cli.steering import Wish, carry_out
-
-    async def here(engine: Engine, actor: str) -> str:
-        await engine.cancel(execution_id, actor, reason)
-        return execution_id
-
-    screen = common.screen()
-    wish = Wish(act="cancel", here=here, body={"reason": reason})
-    return interruptible(carry_out(common.settings(), screen, execution_id, wish), screen, HINT)
 
 
 def _decide(

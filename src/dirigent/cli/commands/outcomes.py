@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from dirigent.engine import Engine
     from dirigent.ports import OutcomeRow
 
-HINT = "What was said stands; `dirigent resume` goes on with what follows from it."
 INPUTS_LENGTH_MAX = 300
 
 
@@ -77,27 +76,23 @@ def resolve_command(
     step
         That step.
     """
-    from dirigent.cli.interruption import interruptible
-    from dirigent.cli.steering import Wish, carry_out
+    from dirigent.cli.steering import Wish, ask
     from dirigent.cli.workflow_input import read_value
 
     _check(happened=happened, look=look, result=result)
     output = read_value(result) if result is not None else None
 
-    async def here(engine: Engine, actor: str) -> str:
+    async def here(engine: Engine, actor: str) -> None:
         if look:
             await engine.read_back(execution_id, step, actor=actor)
         else:
             await engine.resolve(
                 execution_id, step, happened=bool(happened), actor=actor, output=output, attempt=attempt
             )
-        return execution_id
 
     outcome = "look" if look else "happened" if happened else "not_happened"
     body: dict[str, Any] = {"step": step, "outcome": outcome, "output": output, "attempt": attempt}
-    screen = common.screen()
-    wish = Wish(act="resolve", here=here, body=body)
-    return interruptible(carry_out(common.settings(), screen, execution_id, wish), screen, HINT)
+    return ask(common, Wish(act="resolve", execution_id=execution_id, body=body, here=here))
 
 
 def _check(*, happened: bool | None, look: bool, result: str | None) -> None:

@@ -1,18 +1,12 @@
-"""`dirigent pause`, `signal`, `fork` and `retry`."""
+"""`dirigent pause`, `cancel`, `signal`, `fork` and `retry`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from dirigent.cli.options import DEFAULT, Common, key_values
-
-if TYPE_CHECKING:
-    from dirigent.cli.steering import Wish
-    from dirigent.engine import Engine
-
-HINT = "What was acknowledged stands; `dirigent resume` goes on with what follows from it."
 
 Reason = Annotated[str, Parameter(show_default=False, help="Kept in the journal.")]
 Again = Annotated[
@@ -39,13 +33,40 @@ def pause_command(
     execution_id
         As `dirigent ls` gives it.
     """
-    from dirigent.cli.steering import Wish
+    from dirigent.cli.steering import Wish, ask
 
-    async def here(engine: Engine, actor: str) -> str:
-        await engine.pause(execution_id, actor, reason)
-        return execution_id
+    wish = Wish(
+        act="pause",
+        execution_id=execution_id,
+        body={"reason": reason},
+        here=lambda engine, actor: engine.pause(execution_id, actor, reason),
+    )
+    return ask(common, wish)
 
-    return _asked(common, execution_id, Wish(act="pause", here=here, body={"reason": reason}))
+
+def cancel_command(
+    execution_id: str,
+    /,
+    *,
+    reason: Reason = "",
+    common: Common = DEFAULT,
+) -> int:
+    """Cancel.
+
+    Parameters
+    ----------
+    execution_id
+        As `dirigent ls` gives it.
+    """
+    from dirigent.cli.steering import Wish, ask
+
+    wish = Wish(
+        act="cancel",
+        execution_id=execution_id,
+        body={"reason": reason},
+        here=lambda engine, actor: engine.cancel(execution_id, actor, reason),
+    )
+    return ask(common, wish)
 
 
 def signal_command(
@@ -71,17 +92,17 @@ def signal_command(
     name
         What the step waits for, such as order.paid.
     """
-    from dirigent.cli.steering import Wish
+    from dirigent.cli.steering import Wish, ask
     from dirigent.cli.workflow_input import read_input
 
     data = read_input(input) if input else None
-
-    async def here(engine: Engine, actor: str) -> str:
-        await engine.signal(execution_id, name, data, signal_id=id, sender=actor)
-        return execution_id
-
-    body = {"name": name, "data": data, "signal_id": id}
-    return _asked(common, execution_id, Wish(act="signal", here=here, body=body))
+    wish = Wish(
+        act="signal",
+        execution_id=execution_id,
+        body={"name": name, "data": data, "signal_id": id},
+        here=lambda engine, actor: engine.signal(execution_id, name, data, signal_id=id, sender=actor),
+    )
+    return ask(common, wish)
 
 
 def fork_command(
@@ -114,7 +135,7 @@ def fork_command(
     execution_id
         The execution whose work is taken over, finished or not.
     """
-    from dirigent.cli.steering import Wish
+    from dirigent.cli.steering import Wish, ask
     from dirigent.cli.workflow_input import read_input
 
     asked: dict[str, Any] = {
@@ -123,11 +144,14 @@ def fork_command(
         "input": read_input(input) if input else None,
         "again": list(again),
     }
-
-    async def here(engine: Engine, actor: str) -> str:
-        return await engine.fork(execution_id, actor, **asked)
-
-    return _asked(common, execution_id, Wish(act="fork", here=here, body=asked, shown=True))
+    wish = Wish(
+        act="fork",
+        execution_id=execution_id,
+        body=asked,
+        here=lambda engine, actor: engine.fork(execution_id, actor, **asked),
+        shown=True,
+    )
+    return ask(common, wish)
 
 
 def retry_command(
@@ -147,18 +171,13 @@ def retry_command(
     execution_id
         An execution that ended without its result.
     """
-    from dirigent.cli.steering import Wish
+    from dirigent.cli.steering import Wish, ask
 
-    async def here(engine: Engine, actor: str) -> str:
-        return await engine.retry(execution_id, actor, step=step, again=again)
-
-    body = {"step": step, "again": list(again)}
-    return _asked(common, execution_id, Wish(act="retry", here=here, body=body, shown=True))
-
-
-def _asked(common: Common, execution_id: str, wish: Wish) -> int:
-    from dirigent.cli.interruption import interruptible
-    from dirigent.cli.steering import carry_out
-
-    screen = common.screen()
-    return interruptible(carry_out(common.settings(), screen, execution_id, wish), screen, HINT)
+    wish = Wish(
+        act="retry",
+        execution_id=execution_id,
+        body={"step": step, "again": list(again)},
+        here=lambda engine, actor: engine.retry(execution_id, actor, step=step, again=again),
+        shown=True,
+    )
+    return ask(common, wish)
