@@ -17,11 +17,11 @@ from pydantic import AwareDatetime, Field
 from dirigent.control.statistics import (
     Alarm,
     control_chart,
-    mann_kendall,
     mean_and_deviation,
     without_outliers,
 )
 from dirigent.domain.shape import Shape
+from dirigent.domain.trend import mann_kendall
 
 QUALITY: Final = "quality"
 SUCCESS_RATE: Final = "success_rate"
