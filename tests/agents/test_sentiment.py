@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import time
-from pathlib import Path
 
 import pytest
 
 from dirigent.agents.language.lexicon import english
 from dirigent.agents.language.sentiment import Tone, tone_of
 from dirigent.agents.language.tongue import tongue_of
-
-LABELLED = Path(__file__).parents[1] / "fixtures" / "feedback"
-
-
-def rows(name: str) -> list[dict[str, str]]:
-    with (LABELLED / name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+from tests.agents.labelled import rows
 
 
 @pytest.mark.parametrize(
