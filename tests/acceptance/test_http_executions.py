@@ -74,6 +74,9 @@ async def test_the_history_names_who_did_what(desk: Dirigent, http: httpx2.Async
     page = (await http.get(f"{address}?after=1&limit=2")).json()
     assert page["events"] == events[1:3]
     assert page["total"] == len(events)
+    for after in (len(events), len(events) + 100):
+        nothing_new = (await http.get(f"{address}?after={after}")).json()
+        assert (nothing_new["events"], nothing_new["total"]) == ([], len(events))
 
 
 async def test_children_are_reached_by_their_ids(dirigent: Dirigent, http: httpx2.AsyncClient) -> None:

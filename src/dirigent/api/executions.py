@@ -51,9 +51,10 @@ async def list_events(
 ) -> dict[str, Any]:
     """Every transition of an execution, in order."""
     require_execution(given, execution_id, asked)
-    events = given.engine.events(execution_id)
-    shown = [_event(version, event) for version, event in enumerate(events, 1)]
-    return {"execution_id": execution_id, "events": shown[after : after + limit], "total": len(events)}
+    events = given.engine.events(execution_id, after)
+    shown = [_event(version, event) for version, event in enumerate(events[:limit], after + 1)]
+    total = after + len(events) if events else min(after, given.engine.version(execution_id))
+    return {"execution_id": execution_id, "events": shown, "total": total}
 
 
 @router.get("/{execution_id:path}", response_model=ExecutionModel)

@@ -143,7 +143,7 @@ async def _controlled(
 
 
 def _standing(given: Given, execution_id: str) -> dict[str, Any]:
-    return {"execution_id": execution_id, "status": given.engine.read(execution_id).status}
+    return {"execution_id": execution_id, "status": given.engine.row(execution_id).status}
 
 
 def _outcome(row: OutcomeRow) -> dict[str, Any]:

@@ -71,5 +71,5 @@ async def _here(settings: Settings, screen: Screen, wish: Wish) -> int:
         if wish.shown and other is not None:
             progress.follow(other)
             return await watch_and_tell(dirigent, screen, progress, resumed=False)
-        await dirigent.engine.rest(wish.execution_id.partition("/")[0], patience_ms=PATIENCE_MS)
+        await dirigent.engine.wait_rest(wish.execution_id.partition("/")[0], patience_ms=PATIENCE_MS)
         return tell_status(screen, wish.execution_id, dirigent.engine.row(wish.execution_id).status)

@@ -85,7 +85,7 @@ async def rests_at_once(engine: Engine, execution_id: str) -> bool:
     before = _count(engine, execution_id)
     try:
         async with asyncio.timeout(AT_ONCE_SECONDS):
-            await engine.rest(execution_id)
+            await engine.wait_rest(execution_id)
     except TimeoutError:
         return False
     return _count(engine, execution_id) == before
@@ -111,11 +111,11 @@ def _hearer(screen: Screen, progress: RunProgress) -> Hear:
 def _hear_new(engine: Engine, root: str, seen: dict[str, int], hear: Hear) -> bool:
     news = False
     for execution_id in family(engine, root):
-        events = engine.events(execution_id)
-        for event in events[seen.get(execution_id, 0) :]:
+        events = engine.events(execution_id, seen.get(execution_id, 0))
+        for event in events:
             hear(execution_id, event)
             news = True
-        seen[execution_id] = len(events)
+        seen[execution_id] = seen.get(execution_id, 0) + len(events)
     return news
 
 

@@ -22,6 +22,10 @@ from dirigent.ports import (
     Waiting,
 )
 
+# A reading is kept where so many events were folded for it; fewer take a few milliseconds.
+FOLDED_KEPT_MIN = 1_000
+READINGS_KEPT_MAX = 4
+
 
 def _random_id(now_ms: int) -> str:
     _ = now_ms
@@ -46,6 +50,7 @@ class Readings:
         self._clock = clock
         self._allow_delivery = allow_delivery
         self._fresh_id = fresh_id
+        self._kept: dict[str, Reading] = {}
 
     def new_execution_id(self) -> str:
         """A free id for an execution accepted now."""
@@ -55,17 +60,40 @@ class Readings:
 
     def is_known(self, execution_id: str) -> bool:
         """Whether an execution of this id was handed in, whether or not it is on stable storage yet."""
-        return self._journal.head(execution_id) > 0
+        return self.version(execution_id) > 0
+
+    def version(self, execution_id: str) -> int:
+        """How many events of an execution were handed in, on stable storage yet or not."""
+        return self._journal.head(execution_id)
 
     def read(self, execution_id: str) -> Reading:
-        """How an execution stands, from its durable events."""
-        reading = read_execution(self.events(execution_id))
+        """How an execution stands, from its durable events.
+
+        A long one is read on from where it was kept before.
+        """
+        kept = self._kept.get(execution_id)
+        if kept is None:
+            reading = read_execution(self.events(execution_id))
+        else:
+            reading = kept.copied()
+            reading.read_on(self._journal.read(execution_id, kept.events))
+        if reading.events - (kept.events if kept is not None else 0) >= FOLDED_KEPT_MIN:
+            self._keep(reading.copied())
         if not reading.ended_at:
             reading.status = self.row(execution_id).status
         return reading
 
-    def events(self, execution_id: str) -> list[Event]:
-        """Every event of an execution, in order; raises `NotFound`."""
+    def _keep(self, reading: Reading) -> None:
+        self._kept.pop(reading.execution_id, None)
+        self._kept[reading.execution_id] = reading
+        while len(self._kept) > READINGS_KEPT_MAX:
+            del self._kept[next(iter(self._kept))]
+
+    def events(self, execution_id: str, after: int = 0) -> list[Event]:
+        """Every event of an execution, or those after a version, in order; raises `NotFound`."""
+        if after:
+            self.row(execution_id)
+            return self._journal.read(execution_id, after)
         events = self._journal.read(execution_id)
         if not events or not isinstance(events[0], ExecutionStarted):
             raise NotFound(f"There is no execution {execution_id!r}.", code="execution_not_found")

@@ -113,17 +113,33 @@ class Reading(msgspec.Struct, kw_only=True):
                 self.items.setdefault(name.rpartition("[")[0], []).append(found)
         return found
 
+    def copied(self) -> Reading:
+        """The same, so that what is read on in one leaves the other alone."""
+        steps = {name: msgspec.structs.replace(step) for name, step in self.steps.items()}
+        return msgspec.structs.replace(
+            self,
+            steps=steps,
+            calls=self.calls[:],
+            refusals=self.refusals[:],
+            items={fan: [steps[item.id] for item in items] for fan, items in self.items.items()},
+            fans=self.fans.copy(),
+        )
+
+    def read_on(self, events: Sequence[Event]) -> None:
+        """Fold what came behind the events that were read."""
+        for event in events:
+            reader = _READERS.get(type(event))
+            if reader is not None:
+                reader(self, event)
+        self.events += len(events)
+
 
 def read_execution(events: Sequence[Event]) -> Reading:
     """Fold the events of one stream."""
     started = events[0]
     assert isinstance(started, ExecutionStarted), "every execution starts with its start"
-    reading = Reading(execution_id=started.execution_id, started=started)
-    for event in events[1:]:
-        reader = _READERS.get(type(event))
-        if reader is not None:
-            reader(reading, event)
-    reading.events = len(events)
+    reading = Reading(execution_id=started.execution_id, started=started, events=1)
+    reading.read_on(events[1:])
     return reading
 
 

@@ -96,7 +96,7 @@ async def _poll(settings: Settings, screen: Screen, name: str, org: str, *, agai
         if newest:
             await dirigent.triggers.matcher.started_by(newest[0].position)
         for row in dirigent.engine.executions(statuses=("pending", "running")):
-            await dirigent.engine.rest(row.execution_id)
+            await dirigent.engine.wait_rest(row.execution_id)
     _tell(screen, plain(polled))
     return DONE
 

@@ -136,7 +136,7 @@ async def _decide_rows(
     async with Dirigent(settings=settings) as dirigent:
         decided = await decide_all(Here(dirigent=dirigent), ids, decision, comment)
         for root in roots_of(rows):
-            await dirigent.engine.rest(root, patience_ms=PATIENCE_MS)
+            await dirigent.engine.wait_rest(root, patience_ms=PATIENCE_MS)
         return tell_decided(screen, Books(engine=dirigent.engine, records=dirigent.records), decided)
 
 
@@ -157,7 +157,7 @@ async def _edit(
     async with Dirigent(settings=settings) as dirigent:
         engine = dirigent.engine
         await engine.edit(approval_id, inputs, settings.actor, comment)
-        await engine.rest(row.execution_id.partition("/")[0])
+        await engine.wait_rest(row.execution_id.partition("/")[0])
         asked = [new for new in engine.approvals(execution=row.execution_id) if new.step == row.step]
         return _tell_edited(screen, approval_id, [new.approval_id for new in asked])
 

@@ -178,7 +178,7 @@ async def _publish(settings: Settings, screen: Screen, event: dict[str, Any]) ->
         async with Dirigent(settings=settings) as dirigent:
             told = plain(await dirigent.publish(event))
             for execution_id in told["triggered"]:
-                await dirigent.engine.rest(execution_id, patience_ms=PATIENCE_MS)
+                await dirigent.engine.wait_rest(execution_id, patience_ms=PATIENCE_MS)
     if screen.json:
         screen.document(told)
         return DONE

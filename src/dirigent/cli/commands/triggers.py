@@ -138,7 +138,7 @@ def fire_command(
 
     async def here(dirigent: Dirigent) -> dict[str, Any]:
         execution_id = await dirigent.triggers.fire(trigger, given, tenant=org or "")
-        await dirigent.engine.rest(execution_id, patience_ms=PATIENCE_MS)
+        await dirigent.engine.wait_rest(execution_id, patience_ms=PATIENCE_MS)
         return {"id": trigger, "execution_id": execution_id}
 
     return _act(common, "fire", trigger, org, {"input": given}, here)
