@@ -19,8 +19,14 @@ CONFIG_NAME = "are.config.json"
 WEBHOOK_SECRET = re.compile(r"DIRIGENT_WEBHOOK_[A-Z0-9_]+_SECRET")
 SECRET = "DIRIGENT_SECRET_"
 SECRET_WORDS = ("KEY", "SECRET", "TOKEN", "PASSWORD")
+CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+INSTEAD = {
+    "DATABASE_URL": "records and journal are SQLite files in the data folder",
+    "REDIS_URL": "queues lie in memory or in an SQLite file, and one process serves a data folder",
+    "KAFKA_BROKERS": "events leave as files, where DIRIGENT_STREAM names a folder",
+}
 SHOWN_VARIABLES = (
-    "REDIS_URL",
+    *INSTEAD,
     "REKINDLE_BRAIN_URL",
     "CREWAI_SERVICE_URL",
     "REX_SERVICE_URL",
@@ -141,6 +147,11 @@ class Settings(BaseModel):
     def limit(self, tenant: str) -> TenantLimit:
         """How much of a tenant may be under way or wait; no bound unless `DIRIGENT_TENANT_LIMITS` has one."""
         return self.tenant_limits.get(tenant, self.tenant_limits.get("default", TenantLimit()))
+
+    def not_used(self) -> list[str]:
+        """A sentence for each service that the environment names and that is not used: what is instead."""
+        named = [name for name in INSTEAD if self.environment.get(name)]
+        return [f"{name} is set and not used: {INSTEAD[name]}." for name in named]
 
     def shown(self) -> dict[str, Any]:
         """The configuration as it may be shown: secrets masked, every value with its source."""
@@ -274,4 +285,4 @@ def _readable(error: ValidationError, where: str) -> InvalidInput:
 
 def _masked(name: str, value: str) -> str:
     secret = any(word in name for word in SECRET_WORDS) and not name.endswith("_FILE")
-    return "***" if secret else value
+    return "***" if secret else CREDENTIALS.sub("***", value)

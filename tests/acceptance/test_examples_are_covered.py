@@ -49,7 +49,10 @@ COVERED: dict[str, dict[str, tuple[str, ...]]] = {
         "a registered agent is used by its steps": (f"{ENGINE}test_agents_are_registered_as_printed",),
         "a second one only with replace": (f"{ENGINE}test_a_type_is_registered_once",),
     },
-    "E002-04": {"the printed defaults": (f"{ENGINE}test_the_printed_surroundings_are_the_defaults",)},
+    "E002-04": {
+        "the printed defaults": (f"{ENGINE}test_the_printed_surroundings_are_the_defaults",),
+        "none of the services": (f"{ENGINE}test_services_that_are_named_and_not_there_are_told",),
+    },
     "E002-05": {
         "short, and whole with verbose=1": (
             "acceptance/test_http_health.py::test_the_engine_s_health_as_printed",

@@ -122,6 +122,25 @@ def test_the_printed_surroundings_are_the_defaults(tmp_path: Path) -> None:
         assert (settings.port, settings.log_level, settings.max_concurrent_workflows) == (8080, "info", 100)
 
 
+async def test_services_that_are_named_and_not_there_are_told(tmp_path: Path) -> None:
+    """With the printed surroundings on a machine with none of the services: SQLite, and health says so."""
+    lines = (EXAMPLES / "002-04-environment.env").read_text().split()
+    environment = dict(line.split("=", 1) for line in lines) | {"DIRIGENT_DATA": str(tmp_path / "data")}
+    environment["REDIS_URL"] = "redis://ann:secret@localhost:6379"
+    settings = read_settings(environment=environment, folder=tmp_path)
+    async with Dirigent(settings=settings) as dirigent:
+        database = dirigent.health()["components"]["database"]
+        assert dirigent.health()["status"] == "healthy"
+    assert database["status"] == "degraded"
+    for name in ("SQLite", "DATABASE_URL", "REDIS_URL", "KAFKA_BROKERS"):
+        assert name in database["detail"]
+    shown = settings.shown()["env"]
+    assert (shown["REDIS_URL"], shown["DATABASE_URL"]) == (
+        "redis://***@localhost:6379",
+        "postgres://localhost/orchestration",
+    )
+
+
 async def test_the_printed_hundred_are_at_work_at_once(tmp_path: Path) -> None:
     """Each of the hundred waits until all are there; none is lost."""
     (concurrency,) = (one for one in LOAD if one["name"] == "concurrency")

@@ -328,7 +328,7 @@ class Dirigent:
             self._executor_health(active),
             queue_health(self.work),
             _component("event_store", "error" if damaged else "online", "; ".join(damaged.values())),
-            _component("database", "online", "SQLite"),
+            self._database_health(),
             _component("brain", "online", f"{self.model.provider} provider"),
         ]
         return {
@@ -343,6 +343,10 @@ class Dirigent:
         alone = [f"{agent} is left alone for {tenant}" for tenant, agent in self.dispatcher.breakers.open()]
         detail = "; ".join([f"{active} executions in memory", *alone])
         return _component("executor", "degraded" if alone else "online", detail)
+
+    def _database_health(self) -> dict[str, str]:
+        instead = self.settings.not_used()
+        return _component("database", "degraded" if instead else "online", " ".join(["SQLite.", *instead]))
 
     def services(self) -> Services:
         """What the HTTP interface needs; imports the web framework only now."""

@@ -121,6 +121,8 @@ def _announce(screen: Screen, dirigent: Dirigent, url: str) -> None:
         return
     screen.heading(f"Dirigent {__version__} serves {url}")
     screen.show(facts(addresses))
+    for sentence in settings.not_used():
+        screen.warn(f"note: {sentence}")
     if settings.host not in LOOPBACK:
         screen.warn("warning: there is no authentication yet; whoever can reach this port may do everything.")
     screen.say("Ctrl-C stops it.")

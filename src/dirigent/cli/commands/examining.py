@@ -54,6 +54,7 @@ def _examined(settings: Settings, org: str | None) -> dict[str, Any]:
         "delivery": settings.allow_delivery,
         "records": _records(settings, org) if folder["exists"] else [],
         "settings": _settings(settings),
+        "not_used": settings.not_used(),
         "problems": _problems(folder),
     }
 
@@ -195,6 +196,8 @@ def _show(screen: Screen, found: dict[str, Any]) -> None:
     screen.heading("Settings")
     rows = [(name, entry["value"], entry["source"]) for name, entry in found["settings"].items()]
     screen.show(table(("setting", "value", "from"), rows))
+    for sentence in found["not_used"]:
+        screen.warn(f"note: {sentence}")
     for problem in found["problems"]:
         screen.warn(f"problem: {problem}")
     if not found["problems"]:
