@@ -14,7 +14,6 @@ from dirigent import Dirigent, Effect, Risk, Workflow, action, agent
 from dirigent.domain.errors import TransientError
 from dirigent.domain.event import StepFailed, StepStarted, TimerFired
 from dirigent.interpreter.reading import Reading
-from dirigent.security.admission import AGENT_ATTRIBUTE
 from dirigent.settings import Settings
 from dirigent.testing.frozen_clock import FrozenClock
 
@@ -105,9 +104,7 @@ class Notifier:
 def _dirigent(folder: Path, *agents: object, clock: FrozenClock | None = None) -> Dirigent:
     stand_ins: tuple[object, ...] = (Content(), Feedback(), Inventory(), Notifier(), *agents)
     given = {type(one): one for one in stand_ins}
-    shipped = Dirigent(folder).registry.known_actions()
-    extra = [one for one in given.values() if vars(type(one))[AGENT_ATTRIBUTE].key not in shipped]
-    return Dirigent(settings=Settings(data_folder=folder), agents=extra, clock=clock)
+    return Dirigent(settings=Settings(data_folder=folder), agents=list(given.values()), clock=clock)
 
 
 async def _printed(folder: Path, *agents: object, input: dict[str, Any] | None = None) -> Reading:

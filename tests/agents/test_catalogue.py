@@ -22,6 +22,7 @@ EXPECTED = {
     "quality_control",
     "researcher",
     "revival_engine",
+    "social-media-content",
     "writer",
 }
 

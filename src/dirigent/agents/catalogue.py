@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dirigent.agents.commerce.inventory import InventoryAgent
+from dirigent.agents.content.social_media import SocialMediaContentAgent
 from dirigent.agents.operations.events import EventsAgent
 from dirigent.agents.operations.notifier import NotifierAgent
 from dirigent.agents.operations.web import HttpAgent
@@ -30,5 +31,6 @@ def catalogue() -> tuple[type[Any], ...]:
         QualityControlAgent,
         ResearcherAgent,
         RevivalEngineAgent,
+        SocialMediaContentAgent,
         WriterAgent,
     )

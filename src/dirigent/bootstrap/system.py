@@ -109,7 +109,8 @@ class Dirigent:
         self.clock = clock or SystemClock()
         self.model = model or DeterministicModel()
         self.registry = Registry([*control_agents(), *catalogue()])
-        self.registry.register_own(agents)
+        for own in agents:
+            self.registry.register(own)
         self.resumed: list[str] = []
         self._web = web
         self._flows = dict(flows or {})

@@ -142,29 +142,36 @@ class Action:
 
 
 class Registry:
-    """Agents by key and alias, their actions as tools, and flows by name. A name can be taken once."""
+    """Agents by key and alias, their actions as tools, and flows by name. A name can be taken once.
+
+    The agents it is made with are those that come along: each gives way to the first that is registered
+    under its key.
+    """
 
     def __init__(self, agents: Iterable[type[Any] | object] = ()) -> None:
         self._agents: dict[str, AgentSpec] = {}
         self._names: dict[str, str] = {}
         self._actions: dict[tuple[str, str], Action] = {}
         self._blocking = BlockingCalls()
+        self._coming_along: set[str] = set()
         self.flows = Flows()
         for item in agents:
             self.register(item)
+        self._coming_along.update(self._agents)
 
     def register(self, item: type[Any] | object, *, replace: bool = False) -> AgentSpec:
         """Take in an agent: a class decorated with `@agent`, or an instance of one.
 
-        Raises `Conflict` where there is one of its key, unless it is to `replace` that.
+        Raises `Conflict` where there is one of its key, unless that came along or it is to `replace` it.
         """
         spec = _spec_of(item)
         instance = item() if isinstance(item, type) else item
         if spec.key in self._agents:
-            if not replace:
+            if not replace and spec.key not in self._coming_along:
                 fix = "Give it another key, or register it with replace=True."
                 raise Conflict(f"There is an agent {spec.key!r} already.", fix=fix)
             self._forget(spec.key)
+        self._coming_along.discard(spec.key)
         for name in (spec.key, *spec.aliases):
             if self._names.setdefault(_folded(name), spec.key) != spec.key:
                 raise InvalidInput(f"The name {name!r} is taken by {self._names[_folded(name)]!r}.")
@@ -180,14 +187,6 @@ class Registry:
             fix = f"Register it as {spec.key!r}, or declare it with @agent({name!r}, ...)."
             raise InvalidInput(f"{spec.key!r} is not called {name!r}.", fix=fix, field="name")
         return self.register(agent, replace=replace)
-
-    def register_own(self, agents: Iterable[type[Any] | object]) -> None:
-        """Take in a caller's agents; each may take the place of one that was there before all of them."""
-        before = set(self._agents)
-        for item in agents:
-            key = _spec_of(item).key
-            self.register(item, replace=key in before)
-            before.discard(key)
 
     def close(self) -> None:
         """Let go of the threads and processes that blocking actions ran in."""

@@ -99,6 +99,16 @@ HOLDINGS: Mapping[str, tuple[Field, ...]] = {
         Field(name="reorder_point", type="number"),
         Field(name="lead_time_days", type="number"),
     ),
+    "brands": (
+        Field(name="brand_id", required=True),
+        Field(name="name"),
+        Field(name="terms"),
+        Field(name="banned_terms"),
+        Field(name="key_messages"),
+        Field(name="hashtags"),
+        Field(name="call_to_action"),
+        Field(name="link"),
+    ),
 }
 
 

@@ -185,6 +185,54 @@ BEGIN
         AND on_hand < reserved AND NEW.delta < NEW.reserve AND NOT NEW.counted;
 END;
 
+-- Brands: lists are texts with semicolons between the items, as a spreadsheet would have them.
+CREATE TABLE IF NOT EXISTS brands (
+    tenant         TEXT NOT NULL,
+    brand_id       TEXT NOT NULL,
+    name           TEXT,
+    terms          TEXT,
+    banned_terms   TEXT,
+    key_messages   TEXT,
+    hashtags       TEXT,
+    call_to_action TEXT,
+    link           TEXT,
+    PRIMARY KEY (tenant, brand_id)
+) WITHOUT ROWID;
+
+-- Posts for social platforms. An id names one text for ever: another text is another row, and names what it replaces.
+CREATE TABLE IF NOT EXISTS contents (
+    tenant       TEXT NOT NULL,
+    content_id   TEXT NOT NULL,
+    brand_id     TEXT NOT NULL,
+    topic        TEXT NOT NULL,
+    platform     TEXT NOT NULL,
+    text         TEXT NOT NULL,
+    hashtags     JSON_TEXT NOT NULL,
+    quality      INTEGER NOT NULL,
+    brief        JSON_TEXT NOT NULL,
+    replaces     TEXT,
+    state        TEXT NOT NULL DEFAULT 'draft'
+        CONSTRAINT "a post is a draft, scheduled or published" CHECK (state IN ('draft', 'scheduled', 'published')),
+    scheduled_at TIME_TEXT,
+    published_at TIME_TEXT,
+    external_id  TEXT,
+    run_id       TEXT,
+    created_at   TIME_TEXT NOT NULL,
+    PRIMARY KEY (tenant, content_id)
+);
+
+-- What a post had brought by some time, in all since it was published.
+CREATE TABLE IF NOT EXISTS content_figures (
+    tenant      TEXT NOT NULL,
+    content_id  TEXT NOT NULL,
+    measured_at TIME_TEXT NOT NULL,
+    impressions INTEGER NOT NULL CONSTRAINT "impressions are not negative" CHECK (impressions >= 0),
+    engagement  INTEGER NOT NULL CONSTRAINT "engagement is not negative" CHECK (engagement >= 0),
+    source      TEXT,
+    PRIMARY KEY (tenant, content_id, measured_at)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS content_figures_by_time ON content_figures (tenant, measured_at);
+
 CREATE TABLE IF NOT EXISTS imports (
     tenant         TEXT NOT NULL,
     source         TEXT NOT NULL,
@@ -198,7 +246,7 @@ CREATE TABLE IF NOT EXISTS imports (
     PRIMARY KEY (tenant, source)
 ) WITHOUT ROWID;
 
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 -- name: as_of
 SELECT max(ordered_at) FROM orders WHERE tenant = ?;

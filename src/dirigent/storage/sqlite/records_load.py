@@ -21,6 +21,7 @@ _KEYS: Mapping[str, str] = {
     "products": "sku",
     "suppressions": "address",
     "stock": "product_id",
+    "brands": "brand_id",
     "order_lines": "order_id",
 }
 

@@ -80,6 +80,19 @@ CREATE TEMP TABLE staged (
     lead_time_days INTEGER
 );
 
+-- name: stage brands
+CREATE TEMP TABLE staged (
+    line           INTEGER PRIMARY KEY,
+    brand_id       TEXT NOT NULL,
+    name           TEXT,
+    terms          TEXT,
+    banned_terms   TEXT,
+    key_messages   TEXT,
+    hashtags       TEXT,
+    call_to_action TEXT,
+    link           TEXT
+);
+
 -- name: stage withdrawn
 CREATE TEMP TABLE withdrawn (key TEXT PRIMARY KEY) WITHOUT ROWID;
 
@@ -188,6 +201,13 @@ FROM (
     FROM staged LEFT JOIN _stock_sums AS kept ON kept.tenant = :tenant AND kept.product_id = staged.product_id
 )
 WHERE delta <> 0 OR reserve <> 0 OR otherwise_new;
+
+-- name: merge brands
+DELETE FROM brands WHERE tenant = :tenant AND brand_id IN (SELECT key FROM withdrawn);
+INSERT OR REPLACE INTO brands
+    (tenant, brand_id, name, terms, banned_terms, key_messages, hashtags, call_to_action, link)
+SELECT :tenant, brand_id, name, terms, banned_terms, key_messages, hashtags, call_to_action, link
+FROM staged WHERE true;
 
 -- name: record import
 INSERT OR REPLACE INTO imports

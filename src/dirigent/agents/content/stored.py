@@ -1,0 +1,90 @@
+"""Posts on record: under an id that names their text for ever."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from dirigent.agents.content.brief import Brief
+from dirigent.agents.content.drafting import Draft
+from dirigent.agents.content.platforms import OnPlatform, PlatformName
+from dirigent.domain.canonical import digest_of
+from dirigent.domain.errors import NotFound
+from dirigent.domain.shape import Shape
+from dirigent.ports import BoundRecords, Context
+
+DRAFT, SCHEDULED, PUBLISHED = "draft", "scheduled", "published"
+NEAREST_AMONG = 200
+
+ContentId = Annotated[str, Field(min_length=1, max_length=100)]
+ContentIds = Annotated[list[ContentId], Field(min_length=1, max_length=200)]
+
+
+class Content(Shape):
+    """A post: for which platform, what it says, and its hashtags.
+
+    Its id is made of brand, topic, platform and text: the same post has the same id, a changed one another.
+    Without an id it is one that is not on record.
+    """
+
+    content_id: str | None = None
+    platform: OnPlatform
+    text: Annotated[str, Field(min_length=1, max_length=70_000)]
+    hashtags: Annotated[list[str], Field(max_length=100)] = []  # noqa: RUF012  # pydantic copies it
+
+
+def content_of(draft: Draft, platform: PlatformName, brief: Brief) -> Content:
+    """A draft as a post with its id."""
+    named = [brief.brand_id, brief.topic, platform, draft.text, list(draft.hashtags)]
+    return Content(
+        content_id=f"content_{digest_of(named)[:24]}",
+        platform=platform,
+        text=draft.text,
+        hashtags=list(draft.hashtags),
+    )
+
+
+def keep(ctx: Context, content: Content, brief: Brief, quality: int, *, replaces: str | None = None) -> None:
+    """Put a post on record; one that is there already stays as it is."""
+    if ctx.records.fetch("contents", where={"content_id": content.content_id}, columns=["state"], limit=1):
+        return
+    row = {
+        "content_id": content.content_id,
+        "brand_id": brief.brand_id,
+        "topic": brief.topic,
+        "platform": content.platform,
+        "text": content.text,
+        "hashtags": content.hashtags,
+        "quality": quality,
+        "brief": brief.model_dump(mode="json"),
+        "replaces": replaces,
+        "state": DRAFT,
+        "run_id": ctx.execution_id,
+        "created_at": ctx.now.isoformat(timespec="seconds"),
+    }
+    ctx.records.save("contents", [row])
+
+
+def rows_of(records: BoundRecords, content_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The posts of these ids, in this order, each once; raises `NotFound` for the first that is not there."""
+    asked = list(dict.fromkeys(content_ids))
+    found = {row["content_id"]: row for row in records.fetch("contents", where={"content_id": asked})}
+    for content_id in asked:
+        if content_id not in found:
+            known = records.fetch("contents", columns=["content_id"], limit=NEAREST_AMONG)
+            nearest = difflib.get_close_matches(content_id, [row["content_id"] for row in known], n=3)
+            raise NotFound(
+                f"There is no content {content_id!r} on record.", code="content_not_found", nearest=nearest
+            )
+    return {content_id: found[content_id] for content_id in asked}
+
+
+def brief_on_record(records: BoundRecords, content: Content) -> Brief | None:
+    """What a post on record was written from; None where it is not on record."""
+    if content.content_id is None:
+        return None
+    rows = records.fetch("contents", where={"content_id": content.content_id}, limit=1)
+    return Brief.model_validate(rows[0]["brief"]) if rows else None
