@@ -98,6 +98,7 @@ class FakeContext:
     key: str = "0123456789abcdef0123456789abcdef"
     now: datetime = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
     autonomy: Autonomy = Autonomy.L1
+    held: str = ""
     delivered: dict[str, bytes] = field(default_factory=dict)
     published: list[tuple[str, Any, str]] = field(default_factory=list)
 

@@ -45,7 +45,8 @@ class ActionSpec:
     person or a write to a system outside: the delivery gate holds it while delivery is off.
     `lookup` names the action of the same agent that reads back whether a queryable effect happened.
     `runs_in` is loop, thread or process; `heartbeat_s` the longest it may go without a sign of life.
-    `handles` are the types of events, or patterns of types, that are brought to it as `event`.
+    `handles` are the types of events, or patterns of types, that are brought to it as `event`. An outward
+    one that `tells_held` runs while nothing may leave, without a way out, and says itself what it held.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ActionSpec:
     runs_in: str = "loop"
     heartbeat_s: float | None = None
     handles: tuple[str, ...] = ()
+    tells_held: bool = False
     description: str = ""
 
 

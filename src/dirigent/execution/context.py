@@ -239,6 +239,11 @@ class CallContext:
         """What the receiver called this effect at an earlier attempt; empty where it said nothing."""
         return self.__request.reference
 
+    @property
+    def held(self) -> str:
+        """Why nothing may leave now; empty where it may."""
+        return self.__request.held
+
     async def web(self, request: WebRequest) -> WebReply:
         """Send a request to another system."""
         if self.__web is None:
@@ -286,5 +291,6 @@ class CallContext:
             proposed=proposed,
             sent_at=0,
             reference="",
+            held="",
         )
         return await self.__door.take(nested, self.__ledger)

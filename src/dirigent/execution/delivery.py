@@ -17,6 +17,9 @@ def deliver_admitted(outbox: Outbox, message_id: str, content: bytes) -> Path:
         if admission is not None:
             admission.on_refusal("outbox", "deliver")
         raise Refused("Only an action declared outward may deliver.", rules=("dispatcher.only_way",))
+    if admission.held:
+        admission.on_refusal("outbox", "deliver")
+        raise Refused(f"Nothing may leave: {admission.held}.", rules=("dispatcher.held",))
     return outbox.deliver(message_id, content)
 
 

@@ -19,7 +19,7 @@ from dirigent.execution.budget import Budgets
 from dirigent.execution.context import CallContext
 from dirigent.execution.failures import AGENT_TIMEOUT, STEP_TIMEOUT, failure_of, is_transient
 from dirigent.execution.filling import filled_in
-from dirigent.execution.gates import Gates, Judgement
+from dirigent.execution.gates import Gates, Judgement, held_back
 from dirigent.execution.limits import Capacity
 from dirigent.execution.recording import Recorder, can_be_read_back
 from dirigent.execution.registry import Action, Registry
@@ -120,7 +120,7 @@ class Dispatcher:
         elif not self.budgets.reserve(request.root, action.spec.cost, request.claim):
             ledger.note(self._recorder.out_of_budget(request, self._budget_reason(request, action)))
         else:
-            await self._run_step(request, action, arguments, judgement, ledger)
+            await self._run_step(held_back(request, judgement), action, arguments, judgement, ledger)
 
     async def submit(self, agent: str, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a function, sync or async, within an agent's bound on calls at once.
@@ -247,7 +247,7 @@ class Dispatcher:
 
         if action.spec.runs_in != "loop":
             self._loop = asyncio.get_running_loop()
-        with Admission(action.agent.key, action.spec, around):
+        with Admission(action.agent.key, action.spec, around, held=request.held):
             context = self._context(request, action, ledger) if action.takes_context else None
             return action.plain_output(await action.invoke(arguments, context))
 
@@ -320,7 +320,7 @@ class Dispatcher:
                 return _result(found)
         if not self.budgets.reserve(request.root, action.spec.cost, request.claim):
             raise Refused(self._budget_reason(request, action), rules=("budget.exhausted",))
-        return await self._run_call(request, action, arguments, judgement, ledger)
+        return await self._run_call(held_back(request, judgement), action, arguments, judgement, ledger)
 
     async def _run_call(
         self,

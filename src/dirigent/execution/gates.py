@@ -33,11 +33,15 @@ DEPTH_MAX = 8
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """What may become of a request: `run`, `ask`, `hold`, `simulate` or `deny`, and why."""
+    """What may become of a request: `run`, `ask`, `hold`, `simulate` or `deny`, and why.
+
+    `held` says why nothing of it may leave, where it runs all the same to tell so.
+    """
 
     course: str
     decision: Decision
     reason: str = ""
+    held: str = ""
 
 
 class Gates:
@@ -70,7 +74,7 @@ class Gates:
         if decision.verdict is Verdict.DENY:
             return _denied(decision)
         judgement = self._person_and_house(request, action, decision)
-        if judgement.course != "run" or not decision.counted:
+        if judgement.course != "run" or judgement.held or not decision.counted:
             return judgement
         counted = self.decide(msgspec.structs.replace(subject, facts=facts | {"commit": True}))
         return _denied(counted) if counted.verdict is Verdict.DENY else judgement
@@ -90,6 +94,8 @@ class Gates:
         if course is Course.SIMULATE:
             return Judgement(course="simulate", decision=decision, reason=f"{level} only simulates")
         if action.spec.outward and (reason := self._kept_in(request)):
+            if action.spec.tells_held and not request.started:  # else it may have left before
+                return Judgement(course="run", decision=decision, reason=reason, held=reason)
             return Judgement(course="hold", decision=decision, reason=reason)
         if request.approved and request.approved == request.payload:
             return Judgement(course="run", decision=decision, reason="approved by a person")
@@ -105,6 +111,11 @@ class Gates:
         if not self._allow_delivery(request.passport.tenant):
             return "allow_delivery is off"
         return "" if request.passport.delivery else "allow_delivery is off for this run"
+
+
+def held_back(request: Request, judgement: Judgement) -> Request:
+    """The request as it is let through: where nothing of it may leave, it says so."""
+    return msgspec.structs.replace(request, held=judgement.held) if judgement.held else request
 
 
 def _outside(request: Request, action: Action) -> Finding | None:

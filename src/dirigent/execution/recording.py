@@ -25,6 +25,7 @@ from dirigent.execution.gates import Judgement
 from dirigent.execution.registry import Action
 from dirigent.execution.request import Request, key_of
 
+HOLD = "hold"  # it runs without a way out
 APPROVAL_LIFE_MS = 24 * 3600 * 1000
 
 
@@ -196,7 +197,7 @@ def _admission(request: Request, action: Action, judgement: Judgement) -> dict[s
     decision = judgement.decision
     return {
         **action.facts,
-        "verdict": decision.verdict.value,
+        "verdict": HOLD if judgement.held else decision.verdict.value,
         "rules": decision.rules,
         "policy": decision.policy_version,
         "key": key_of(request, action.name) if action.announced else "",

@@ -45,7 +45,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     `proposed` marks what a model proposed. `key` and `key_payload` are those of an effect that was
     announced before and of which nobody knows the end: the very same effect is done under the same key.
     `sent_at` is when an earlier attempt was let through, `reference` what the receiver called its effect.
-    With `look` nothing is done; it is only read back whether it happened.
+    With `look` nothing is done; it is only read back whether it happened. `held` says why nothing of it may
+    leave.
     """
 
     passport: Passport
@@ -66,6 +67,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     sent_at: int = 0
     reference: str = ""
     look: bool = False
+    held: str = ""
 
     @cached_property
     def payload(self) -> str:

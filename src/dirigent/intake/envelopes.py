@@ -39,7 +39,9 @@ def _status(reading: Reading) -> str:
         return "held"
     if not reading.ended_at:
         return "held" if reading.status.startswith(("awaiting", "waiting", "paused")) else "partial"
-    return STATUSES.get(reading.status, "error")
+    status = STATUSES.get(reading.status, "error")
+    held = any(step.verdict == "hold" for step in reading.steps.values())
+    return "held" if status == "ok" and held else status
 
 
 def _errors(reading: Reading) -> list[dict[str, Any]]:

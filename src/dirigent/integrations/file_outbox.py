@@ -69,6 +69,9 @@ def _require_admission() -> None:
             rules=("dispatcher.not_outward",),
             fix="Only an action declared with outward=True may deliver.",
         )
+    if admission.held:
+        admission.on_refusal("outbox", "deliver")
+        raise Refused(f"Nothing may leave: {admission.held}.", rules=("dispatcher.held",))
 
 
 def _checked_id(message_id: str) -> str:

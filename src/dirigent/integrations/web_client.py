@@ -129,6 +129,9 @@ def _require_admission(request: WebRequest) -> None:
         if admission is not None:
             admission.on_refusal("web", request.method.lower())
         raise Refused("Only an admitted action may reach outside.", rules=("dispatcher.only_way",))
+    if admission.held:
+        admission.on_refusal("web", request.method.lower())
+        raise Refused(f"Nothing may leave: {admission.held}.", rules=("dispatcher.held",))
 
 
 async def _read(reply: httpx2.Response) -> WebReply:

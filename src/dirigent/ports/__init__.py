@@ -349,7 +349,8 @@ class Context(Protocol):
 
     `key` is the idempotency key of this call. `now` is the time of the event that started the
     step, so a repeated attempt sees the same. `reference` is what the receiver called this effect at an
-    earlier attempt, empty where it said nothing. `call` runs another action through the dispatcher;
+    earlier attempt, empty where it said nothing. `held` says why nothing may leave, in an action that
+    `tells_held`; empty where it may. `call` runs another action through the dispatcher;
     `act_on` runs what a model proposed, one verdict each.
     """
 
@@ -364,6 +365,7 @@ class Context(Protocol):
     memory: BoundMemory
     model: Model
     reference: str
+    held: str
 
     async def call(self, agent: str, action: str, **inputs: Any) -> Any:
         """Run another action through the dispatcher and return its output."""

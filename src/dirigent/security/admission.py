@@ -23,14 +23,20 @@ C = TypeVar("C", bound=type[Any])
 
 
 class Admission:
-    """The dispatcher's leave for one call: the code inside `with` may enter the action, once."""
+    """The dispatcher's leave for one call: the code inside `with` may enter the action, once.
 
-    __slots__ = ("_token", "action", "agent", "entered", "on_refusal")
+    `held` says why nothing may leave meanwhile, empty where what is declared outward may.
+    """
 
-    def __init__(self, agent: str, action: ActionSpec, on_refusal: Callable[[str, str], None]) -> None:
+    __slots__ = ("_token", "action", "agent", "entered", "held", "on_refusal")
+
+    def __init__(
+        self, agent: str, action: ActionSpec, on_refusal: Callable[[str, str], None], *, held: str = ""
+    ) -> None:
         self.agent = agent
         self.action = action
         self.on_refusal = on_refusal
+        self.held = held
         self.entered = False
         self._token: Token[Admission | None] | None = None
 
@@ -61,13 +67,15 @@ def action(
     runs_in: str = "",
     heartbeat_s: float | None = None,
     handles: tuple[str, ...] = (),
+    tells_held: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a method as an action of its agent.
 
     `risk` and `effect` decide what autonomy allows and how a crash is treated; `cost` bounds what one
     call may cost; `outward` marks what leaves the house; `timeout_s` bounds how long it may take,
     `heartbeat_s` how long it may go without `ctx.progress` or `ctx.heartbeat`. An action that `handles`
-    types of events (`inventory.changed`, `order.*`) gets each of them as its input `event`.
+    types of events (`inventory.changed`, `order.*`) gets each of them as its input `event`. One that
+    `tells_held` is not held while nothing may leave, but run without a way out: `ctx.held` says why.
 
     An async method runs on the event loop. A plain one blocks, so it runs in a thread or, with
     `runs_in="process"`, in a process of its own: for what keeps the processor busy. There it gets no
@@ -86,6 +94,7 @@ def action(
             runs_in=_place_of(method, runs_in),
             heartbeat_s=heartbeat_s,
             handles=handles,
+            tells_held=tells_held,
             description=(inspect.getdoc(method) or "").split("\n\n")[0],
         )
         return _guarded(method, spec)

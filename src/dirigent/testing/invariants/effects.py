@@ -23,6 +23,7 @@ from dirigent.testing.invariants.evidence import ACKNOWLEDGED, Answered, Called,
 from dirigent.testing.invariants.findings import Findings
 from dirigent.testing.invariants.history import History, Stream
 
+NOTHING_DONE = frozenset({"simulate", "hold"})
 ANNOUNCED = frozenset({"keyed", "queryable", "at_most_once"})
 Place = tuple[str, str]
 
@@ -146,7 +147,7 @@ def _happened(
     for place, recorded in intents.completed.items():
         started = intents.started.get(place)
         last = started[-1].event if started else None
-        if not isinstance(last, StepStarted) or last.effect != "keyed" or last.verdict == "simulate":
+        if not isinstance(last, StepStarted) or last.effect != "keyed" or last.verdict in NOTHING_DONE:
             continue
         if (last.agent, last.action) in seen:
             findings.met("S11")

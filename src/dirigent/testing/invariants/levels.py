@@ -36,7 +36,7 @@ def _let_through(
         if event.risk != "R0" and event.verdict != "simulate":
             text = f"{event.action} of {event.step!r} acts at level 0"
             findings.broken("S17", text, stream.name, version)
-    elif event.risk in ASKS[level]:
+    elif event.risk in ASKS[level] and event.verdict != "hold":  # which lets nothing out
         findings.met("S16")
         if event.payload not in approved:
             text = f"{event.action} of {event.step!r} ({event.risk}) acts at {level}, and nobody approved it"

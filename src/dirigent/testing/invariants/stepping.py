@@ -33,7 +33,7 @@ from dirigent.ports import Recorded
 from dirigent.testing.invariants.findings import Findings
 from dirigent.testing.invariants.history import History, Stream
 
-ADMITTING = frozenset({"allow", "modify", "require_approval", "simulate"})
+ADMITTING = frozenset({"allow", "modify", "require_approval", "simulate", "hold"})
 JITTER_MS = 1
 
 
