@@ -6,6 +6,7 @@ from typing import Any
 
 from dirigent.agents.commerce.inventory import InventoryAgent
 from dirigent.agents.content.social_media import SocialMediaContentAgent
+from dirigent.agents.feedback.analyst import FeedbackAnalystAgent
 from dirigent.agents.operations.events import EventsAgent
 from dirigent.agents.operations.notifier import NotifierAgent
 from dirigent.agents.operations.web import HttpAgent
@@ -24,6 +25,7 @@ def catalogue() -> tuple[type[Any], ...]:
         ComplianceAgent,
         DeliveryAgent,
         EventsAgent,
+        FeedbackAnalystAgent,
         HttpAgent,
         InventoryAgent,
         LeadScorerAgent,
