@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
+from dirigent.agents.commerce.demand import DemandForecast
 from dirigent.agents.commerce.inventory import InventoryAgent, Stock, StockUpdated
+from dirigent.agents.commerce.sales_history import Sale
 from dirigent.agents.commerce.stock_ledger import StockChange, StockLevel
 from dirigent.execution.context import TenantRecords
 from dirigent.storage.sqlite.records import SqliteRecords
@@ -38,6 +40,15 @@ class Stockroom:
         """What there is of these."""
         got = await invoke(InventoryAgent, "check_stock", self.context(), product_ids=list(product_ids))
         assert isinstance(got, Stock)
+        return got
+
+    async def forecast(self, product_id: str, ctx: FakeContext | None = None, **asked: Any) -> DemandForecast:
+        """What will be wanted of a product; sales are (day, quantity)."""
+        if "sales" in asked:
+            asked["sales"] = [Sale(date=day, qty=quantity) for day, quantity in asked["sales"]]
+        context = ctx or self.context()
+        got = await invoke(InventoryAgent, "forecast_demand", context, product_id=product_id, **asked)
+        assert isinstance(got, DemandForecast)
         return got
 
     async def level(self, product_id: str) -> StockLevel:

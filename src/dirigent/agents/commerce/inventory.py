@@ -7,7 +7,23 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dirigent.agents.commerce.stock_ledger import ProductId, StockChange, StockLevel, book, read_levels
+from dirigent.agents.commerce.demand import DemandForecast, Question, foretell, nothing_to_tell
+from dirigent.agents.commerce.sales_history import (
+    Sale,
+    Source,
+    given_sales,
+    sales_by_ledger,
+    sales_by_orders,
+)
+from dirigent.agents.commerce.stock_ledger import (
+    LEAD_TIME_DAYS_MAX,
+    ProductId,
+    StockChange,
+    StockLevel,
+    book,
+    read_levels,
+)
+from dirigent.agents.forecasting import Timeline
 from dirigent.domain.agent import Effect, Risk
 from dirigent.domain.shape import Shape
 from dirigent.ports import Context
@@ -16,6 +32,11 @@ from dirigent.security.admission import action, agent
 CHANGED = "inventory.changed"
 
 ProductIds = Annotated[list[ProductId], Field(max_length=10_000)]
+Sales = Annotated[list[Sale], Field(max_length=1_000_000)]
+Days = Annotated[int, Field(ge=1, le=366)]
+LeadTime = Annotated[int, Field(ge=0, le=LEAD_TIME_DAYS_MAX)]
+ServiceLevel = Annotated[float, Field(ge=0.5, lt=1)]
+Coverage = Annotated[float, Field(gt=0, lt=1)]
 Changes = Annotated[list[StockChange], Field(min_length=1, max_length=1_000)]
 
 
@@ -79,3 +100,44 @@ class InventoryAgent:
         )
         await asyncio.gather(*told)
         return StockUpdated(levels=[levels[product] for product in touched], repeated=repeated)
+
+    @action(risk=Risk.R0, effect=Effect.READ)
+    async def forecast_demand(
+        self, product_id: ProductId, sales: Sales | None = None, horizon_days: Days = 28,
+        lead_time_days: LeadTime | None = None, service_level: ServiceLevel = 0.95, coverage: Coverage = 0.8,
+        *, ctx: Context,
+    ) -> DemandForecast:  # fmt: skip
+        """Foretell what will be wanted day by day, and propose when to order how much; nothing is ordered.
+
+        Without `sales` it takes what left the stock as a sale, else what the order book says. Sales may
+        come in any order and several a day; a day without one sold nothing. A lead time that is not given
+        is the product's own, else 7 days.
+        """
+        question = Question(
+            product_id=product_id,
+            horizon_days=horizon_days,
+            lead_time_days=lead_time_days,
+            service_level=service_level,
+            coverage=coverage,
+        )
+        return await asyncio.to_thread(_answer, question, sales, ctx)
+
+
+def _answer(question: Question, sales: list[Sale] | None, ctx: Context) -> DemandForecast:
+    source, timeline = _sold(question.product_id, sales, ctx)
+    if timeline is None and sales is not None:
+        return nothing_to_tell(question, "The list of sales is empty.")
+    if timeline is None:
+        known = "neither in the stock ledger before today nor in the order book"
+        return nothing_to_tell(question, f"No sale of {question.product_id!r} is on record, {known}.")
+    level = read_levels(ctx.records, [question.product_id]).get(question.product_id)
+    return foretell(question, source, timeline, level)
+
+
+def _sold(product_id: str, sales: list[Sale] | None, ctx: Context) -> tuple[Source, Timeline | None]:
+    if sales is not None:
+        return "given", given_sales(sales)
+    by_ledger = sales_by_ledger(ctx.records, product_id, ctx.now)
+    if by_ledger is not None:
+        return "stock_ledger", by_ledger
+    return "order_book", sales_by_orders(ctx.records, product_id)

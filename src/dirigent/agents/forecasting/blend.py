@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from dirigent.agents.forecasting.intermittent import is_intermittent, recent_mean, tsb
-from dirigent.agents.forecasting.season import Season, season_of
+from dirigent.agents.forecasting.season import CYCLES_MIN, Season, season_of
 from dirigent.agents.forecasting.smoothing import Line, damped, mean_of_few, simple, theta
 
 TRIED_FROM = 6
@@ -86,7 +86,7 @@ def blend_of(values: Sequence[float], period: int, horizon: int) -> tuple[Blend,
     sparse = is_intermittent(values)
     cycle = 1 if sparse else period
     fits = FEW if len(values) <= FEW_MAX else SPARSE if sparse else SMOOTH
-    cuts = _cuts(len(values), horizon, cycle)
+    cuts = _cuts(len(values), horizon, cycle if len(values) >= CYCLES_MIN * cycle else 1)
     tried = [_fitted(values[:end], cycle, fits) for end, _ in cuts]
     stretches = [values[end : end + steps] for end, steps in cuts]
     errors = [

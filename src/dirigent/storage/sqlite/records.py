@@ -21,7 +21,7 @@ from dirigent.storage.sqlite.records_load import SqliteLoad
 from dirigent.storage.sqlite.records_tables import TENANT, Table, find_table, read_tables, utc_text
 from dirigent.storage.statements import load_statements
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 BUSY_MS_MAX = 30_000
 WAL_KEPT = 16 * 1024 * 1024
 IN_MEMORY = ":memory:"

@@ -79,6 +79,7 @@ CREATE TABLE IF NOT EXISTS order_lines (
     goods      BOOLEAN NOT NULL DEFAULT 1,
     PRIMARY KEY (tenant, order_id, line)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS order_lines_by_product ON order_lines (tenant, sku);
 
 CREATE TABLE IF NOT EXISTS messages (
     tenant       TEXT NOT NULL,
@@ -246,7 +247,7 @@ CREATE TABLE IF NOT EXISTS imports (
     PRIMARY KEY (tenant, source)
 ) WITHOUT ROWID;
 
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 
 -- name: as_of
 SELECT max(ordered_at) FROM orders WHERE tenant = ?;
