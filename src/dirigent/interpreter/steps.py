@@ -77,7 +77,8 @@ def step_failed(turn: Turn, event: StepFailed) -> None:
         turn.answered(f"step:{event.step}")
         state.reserved = 0.0
         state.status = "waiting"
-        due = event.at + retry_delay_ms(retry, turn.state.execution_id, event.step, event.attempt)
+        delay = retry_delay_ms(retry, turn.state.execution_id, event.step, event.attempt)
+        due = event.at + max(delay, event.error.retry_after_ms)
         turn.order(f"timer:retry:{event.step}", StartTimer(timer=f"retry:{event.step}", due=due))
     elif turn.state.ending is not None:
         _end_at_the_end(turn, event.step, error=event.error)
