@@ -13,11 +13,21 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from dirigent.domain.errors import InvalidInput
 from dirigent.domain.policy import Autonomy
+from dirigent.security.agent_keys import VARIABLE as AGENT_KEY
+from dirigent.security.agent_keys import read_keys
 
 OTHERS = 0o007
 CONFIG_NAME = "are.config.json"
 WEBHOOK_SECRET = re.compile(r"DIRIGENT_WEBHOOK_[A-Z0-9_]+_SECRET")
 SECRET = "DIRIGENT_SECRET_"
+AGENT_URL = re.compile(r"[A-Z][A-Z0-9_]*_AGENT_URL")
+# Where the agents are expected that the specification gives a server of their own; used once set.
+AGENT_ADDRESSES = {
+    "social-media-content": ("SOCIAL_MEDIA_AGENT_URL", "http://localhost:8081"),
+    "feedback-analyst": ("FEEDBACK_ANALYST_AGENT_URL", "http://localhost:8082"),
+    "inventory": ("INVENTORY_AGENT_URL", "http://localhost:8083"),
+    "notifier": ("NOTIFIER_AGENT_URL", "http://localhost:8084"),
+}
 SECRET_WORDS = ("KEY", "SECRET", "TOKEN", "PASSWORD")
 CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 INSTEAD = {
@@ -41,6 +51,8 @@ SHOWN_VARIABLES = (
     "DIRIGENT_WEBHOOKS",
     "DIRIGENT_CONNECTORS",
     "DIRIGENT_STREAM",
+    "DIRIGENT_AGENT_KEY",
+    "DIRIGENT_AGENT_KEY_FILE",
     "DIRIGENT_ALLOW_DELIVERY",
     "DIRIGENT_TENANT",
     "DIRIGENT_TENANT_WEIGHTS",
@@ -50,6 +62,7 @@ SHOWN_VARIABLES = (
     "LOG_LEVEL",
     "MAX_CONCURRENT_WORKFLOWS",
     "MAX_PENDING_WORKFLOWS",
+    *(variable for variable, _ in AGENT_ADDRESSES.values()),
 )
 
 
@@ -124,6 +137,9 @@ class Settings(BaseModel):
     webhook_secrets: dict[str, tuple[SecretStr, ...]] = {}
     secrets: dict[str, SecretStr] = {}
     http_allow: tuple[str, ...] = ()
+    agent_addresses: dict[str, str] = {}
+    agent_keys: tuple[SecretStr, ...] = ()
+    agent_key_file: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8080
     max_concurrent_workflows: int = Field(default=100, ge=1)
@@ -139,6 +155,15 @@ class Settings(BaseModel):
         """The highest level a tenant may run at."""
         maximum = self.config.maxAutonomyPerOrg
         return maximum.get(tenant, maximum.get("default", Autonomy.L2))
+
+    def agent_variable(self, key: str) -> str:
+        """The variable that gives the address of an agent's server."""
+        own = f"{re.sub('[^A-Z0-9]', '_', key.upper())}_AGENT_URL"
+        return AGENT_ADDRESSES.get(key, (own, ""))[0]
+
+    def agent_default(self, key: str) -> str:
+        """The address that is documented for an agent's server; empty where there is none."""
+        return AGENT_ADDRESSES.get(key, ("", ""))[1]
 
     def weight(self, tenant: str) -> float:
         """A tenant's share of the turns; everybody's is 1 unless `DIRIGENT_TENANT_WEIGHTS` says otherwise."""
@@ -192,6 +217,9 @@ def read_settings(
         "webhook_secrets": _webhook_secrets(env),
         "secrets": _secrets(env),
         "http_allow": env.get("DIRIGENT_HTTP_ALLOW", "").replace(",", " ").split() or None,
+        "agent_addresses": _agent_addresses(env),
+        "agent_keys": read_keys(env.get(AGENT_KEY, ""), AGENT_KEY),
+        "agent_key_file": _agent_key_file(env),
         "host": env.get("DIRIGENT_HOST"),
         "port": env.get("PORT"),
         "max_concurrent_workflows": env.get("MAX_CONCURRENT_WORKFLOWS"),
@@ -249,6 +277,21 @@ def _key(env: Mapping[str, str]) -> str | None:
 def _secrets(env: Mapping[str, str]) -> dict[str, str]:
     """What requests to other systems may put in a header: `DIRIGENT_SECRET_<NAME>`, by its name."""
     return {name.removeprefix(SECRET): value for name, value in env.items() if name.startswith(SECRET)}
+
+
+def _agent_addresses(env: Mapping[str, str]) -> dict[str, str]:
+    """`<AGENT>_AGENT_URL` by variable. Programs of others have such ones too; agents know their own."""
+    given = {name: value.strip().rstrip("/") for name, value in env.items() if AGENT_URL.fullmatch(name)}
+    return {name: address for name, address in given.items() if address}
+
+
+def _agent_key_file(env: Mapping[str, str]) -> Path | None:
+    """Where the key of this user's own agents lies, for which none is configured."""
+    named, state, home = env.get("DIRIGENT_AGENT_KEY_FILE"), env.get("XDG_STATE_HOME"), env.get("HOME")
+    if named:
+        return Path(named)
+    folder = Path(state) if state else Path(home) / ".local" / "state" if home else None
+    return folder / "dirigent" / "agent.key" if folder is not None else None
 
 
 def _webhook_secrets(env: Mapping[str, str]) -> dict[str, list[str]]:

@@ -17,6 +17,7 @@ LINE: dict[str, Any] = {
     "status": "online",
     "actions": ["check_message"],
     "transport": "in_process",
+    "address": None,
     "schemas": "/api/v1/agents/compliance",
 }
 
@@ -32,6 +33,7 @@ class AgentLine(BaseModel):
     status: str
     actions: list[str]
     transport: str
+    address: str | None = Field(None, description="Where its server answers; nothing where it runs here.")
     schemas: str = Field(description="Where the schemas of its actions are.")
 
 
@@ -67,6 +69,7 @@ class AgentDetail(BaseModel):
                     **{name: LINE[name] for name in ("type", "name", "domain", "description", "aliases")},
                     "status": "online",
                     "transport": "in_process",
+                    "address": None,
                     "max_concurrency": 64,
                     "actions": [
                         {
@@ -92,6 +95,7 @@ class AgentDetail(BaseModel):
     aliases: list[str]
     status: str
     transport: str
+    address: str | None = Field(None, description="Where its server answers; nothing where it runs here.")
     max_concurrency: int
     actions: list[ActionModel]
 

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Query, Response
 from dirigent.api.agent_models import AgentDetail, AgentList, Executed, ExecuteRequest
 from dirigent.api.bodies import StrictRoute
 from dirigent.api.direct import answer_of
-from dirigent.api.services import Given
+from dirigent.api.services import Given, Services
 from dirigent.api.tenancy import Asked, joined
 from dirigent.domain.agent import ActionSpec, AgentSpec
 from dirigent.execution.registry import Registry
 
-TRANSPORT = "in_process"
-STATUS = "online"
+IN_PROCESS, HTTP = "in_process", "http"
+HERE = "online"
 
 router = APIRouter(tags=["agents"], route_class=StrictRoute)
 
@@ -25,16 +25,18 @@ async def list_agents(
     given: Given, domain: Annotated[str | None, Query(description="Only this business domain's.")] = None
 ) -> dict[str, Any]:
     """Every agent there is, by key."""
+    await given.look()
     specs = [spec for spec in given.registry.specs() if domain in (None, spec.domain)]
-    return {"agents": [_line(spec) for spec in specs], "total": len(specs)}
+    return {"agents": [_line(given, spec) for spec in specs], "total": len(specs)}
 
 
 @router.get("/api/v1/agents/{agent_type}", response_model=AgentDetail)
 async def read_agent(agent_type: str, given: Given) -> dict[str, Any]:
     """One agent, by key or alias, with the schemas of its actions."""
+    await given.look()
     spec = given.registry.agent(agent_type)
     actions = [_action(given.registry, spec, action) for action in spec.actions.values()]
-    return {**_named(spec), "max_concurrency": spec.max_concurrency, "actions": actions}
+    return {**_named(given, spec), "max_concurrency": spec.max_concurrency, "actions": actions}
 
 
 @router.post(
@@ -60,7 +62,8 @@ async def execute_agent(
     return answer.body
 
 
-def _named(spec: AgentSpec) -> dict[str, Any]:
+def _named(given: Services, spec: AgentSpec) -> dict[str, Any]:
+    server = given.servers.get(spec.key)
     words = spec.key.replace("-", " ").replace("_", " ").split()
     return {
         "type": spec.key,
@@ -68,13 +71,14 @@ def _named(spec: AgentSpec) -> dict[str, Any]:
         "domain": spec.domain,
         "description": spec.description,
         "aliases": list(spec.aliases),
-        "status": STATUS,
-        "transport": TRANSPORT,
+        "status": server.presence.state if server else HERE,
+        "transport": HTTP if server else IN_PROCESS,
+        "address": server.address if server else None,
     }
 
 
-def _line(spec: AgentSpec) -> dict[str, Any]:
-    return {**_named(spec), "actions": list(spec.actions), "schemas": f"/api/v1/agents/{spec.key}"}
+def _line(given: Services, spec: AgentSpec) -> dict[str, Any]:
+    return {**_named(given, spec), "actions": list(spec.actions), "schemas": f"/api/v1/agents/{spec.key}"}
 
 
 def _action(registry: Registry, spec: AgentSpec, action: ActionSpec) -> dict[str, Any]:

@@ -7,7 +7,7 @@ may do everything, for every organization. `org_id` filters what is shown, it pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -27,9 +27,12 @@ from dirigent.api import (
     triggers,
     webhooks,
 )
+from dirigent.api.agent_key import AgentKeyOnly
+from dirigent.api.calls import calls_router
 from dirigent.api.edge import OwnPagesOnly, RequestIds
 from dirigent.api.problems import MEDIA_TYPE, Problem, use_problems
 from dirigent.api.services import Services
+from dirigent.intake.served_calls import ServedCalls
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -55,6 +58,24 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 def create_app(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
     """The HTTP interface over running services."""
+    reactions = (events, webhooks, connectors, triggers)
+    subjects = (goals, executions, steering, approvals, agents, *reactions, health)
+    app = _app(services, lifespan)
+    for subject in subjects:
+        app.include_router(subject.router)
+    return app
+
+
+def create_agent_app(services: Services, served: ServedCalls, keys: Sequence[str]) -> FastAPI:
+    """The HTTP interface of a process that serves one agent. All of it asks for a key; see `AgentKeyOnly`."""
+    app = _app(services, None, Middleware(AgentKeyOnly, keys=keys))
+    for subject in (executions, steering, approvals, agents, health):
+        app.include_router(subject.router)
+    app.include_router(calls_router(served))
+    return app
+
+
+def _app(services: Services, lifespan: Lifespan | None, *guards: Middleware) -> FastAPI:
     app = FastAPI(
         title="Dirigent",
         version=services.version,
@@ -65,12 +86,9 @@ def create_app(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
         lifespan=lifespan,
         responses=ERRORS,
         generate_unique_id_function=_operation_id,
-        middleware=[Middleware(RequestIds), Middleware(OwnPagesOnly, hosts=services.hosts)],
+        middleware=[Middleware(RequestIds), Middleware(OwnPagesOnly, hosts=services.hosts), *guards],
     )
     app.state.services = services
-    reactions = (events, webhooks, connectors, triggers)
-    for subject in (goals, executions, steering, approvals, agents, *reactions, health):
-        app.include_router(subject.router)
     use_problems(app)
     describe = app.openapi
     app.openapi = lambda: _with_problem_type(describe())  # type: ignore[method-assign]

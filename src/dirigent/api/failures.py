@@ -4,6 +4,7 @@ DirigentError
 ├── MalformedRequest     400  the body is not the JSON we take
 ├── TenantMismatch       403  the request names two tenants
 ├── ForeignOrigin        403  a page of another origin wants to change something
+├── TooSlow              408  the body did not come in time
 ├── PayloadTooLarge      413  the body exceeds the limit
 ├── UnsupportedMedia     415  the body is something else than JSON in UTF-8
 ├── ForeignHost          421  the request was meant for another host
@@ -36,6 +37,13 @@ class ForeignOrigin(DirigentError):
 
     code = "foreign_origin"
     http_status = 403
+
+
+class TooSlow(DirigentError):
+    """The body did not come in time."""
+
+    code = "too_slow"
+    http_status = 408
 
 
 class PayloadTooLarge(InvalidInput):

@@ -23,19 +23,19 @@ router = APIRouter(tags=["health"])
 @router.get("/health", response_model=Health | Alive, responses=UNHEALTHY)
 async def alive(given: Given, response: Response, verbose: Verbose = False) -> dict[str, Any]:
     """Whether the process answers; it asks nothing else, unless every component is wanted."""
-    return _health(given, response) if verbose else {"status": "healthy"}
+    return await _health(given, response) if verbose else {"status": "healthy"}
 
 
 @router.get("/health/ready", response_model=Health, responses=UNHEALTHY)
 async def ready(given: Given, response: Response) -> dict[str, Any]:
     """Whether it can take work: 503 while a required component is down."""
-    return _health(given, response)
+    return await _health(given, response)
 
 
 @router.get("/api/are/health", response_model=Health, responses=UNHEALTHY)
 async def read_health(given: Given, response: Response) -> dict[str, Any]:
     """The system and each of its components."""
-    return _health(given, response)
+    return await _health(given, response)
 
 
 @router.get("/api/are/config", response_model=ConfigView)
@@ -44,7 +44,8 @@ async def read_config(given: Given) -> dict[str, Any]:
     return given.config()
 
 
-def _health(given: Services, response: Response) -> dict[str, Any]:
+async def _health(given: Services, response: Response) -> dict[str, Any]:
+    await given.look()
     facts = given.health()
     if facts["status"] == "unhealthy":
         response.status_code = 503

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Alive(BaseModel):
@@ -51,6 +51,13 @@ class ConfigView(BaseModel):
                     "config": {"enabled": True, "defaultAutonomyLevel": "L1"},
                     "env": {"OPENAI_API_KEY": "***"},
                     "sources": {"enabled": "file", "PORT": "default"},
+                    "agents": {
+                        "inventory": {
+                            "variable": "INVENTORY_AGENT_URL",
+                            "default": "http://localhost:8083",
+                            "address": None,
+                        }
+                    },
                 }
             ]
         }
@@ -59,3 +66,6 @@ class ConfigView(BaseModel):
     config: dict[str, Any]
     env: dict[str, str]
     sources: dict[str, str]
+    agents: dict[str, dict[str, str | None]] = Field(
+        {}, description="By agent: which variable gives its server's address, and the one in use, if any."
+    )

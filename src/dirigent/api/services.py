@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -16,8 +16,13 @@ from dirigent.intake.ingest import Intake
 from dirigent.intake.triggers.at_work import Triggers
 from dirigent.intake.webhooks.receiving import Webhooks
 from dirigent.ports import EventIndex
+from dirigent.ports.remote import RemoteAgent
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+async def _nothing() -> None:
+    """Nobody else is there to be asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +31,8 @@ class Services:
 
     `message` returns a stored message by tenant and id as a person reads it, or None (see `messages`).
     `hosts` are the names under which the server lets itself be called (empty: any); while there is no
-    authentication that is what keeps a web page in the user's browser out.
+    authentication that is what keeps a web page in the user's browser out. `servers` are those of agents that
+    do not run here, and `look` asks them whether they are there.
     """
 
     engine: Engine
@@ -44,6 +50,8 @@ class Services:
     actor: str
     version: str
     hosts: tuple[str, ...] = LOOPBACK
+    servers: Mapping[str, RemoteAgent] = field(default_factory=dict)
+    look: Callable[[], Awaitable[None]] = _nothing
 
 
 async def _services(request: Request) -> Services:

@@ -14,6 +14,7 @@ from dirigent.agents.catalogue import catalogue
 from dirigent.bootstrap.garbage import spare_what_stays
 from dirigent.bootstrap.keys import folder_key, folder_lock
 from dirigent.bootstrap.reactions import House, Reactions
+from dirigent.bootstrap.remote_agents import RemoteAgents
 from dirigent.bootstrap.workshop import BUILT_IN_FLOWS, Workshop
 from dirigent.control.catalogue import control_agents
 from dirigent.control.policy.detection import Safety
@@ -65,6 +66,8 @@ from dirigent.storage.sqlite.snapshots import SqliteSnapshots
 from dirigent.storage.sqlite.workflows import SqliteWorkflows
 
 if TYPE_CHECKING:
+    import httpx2
+
     from dirigent.api.services import Services
 
 Progress = Callable[[str, str, int, int, str], None]
@@ -79,6 +82,7 @@ class Dirigent:
     The triggers of `workflows` (loaded ones, or files) are at work from the beginning, as are those of the
     folder in the settings. On entering, every execution that had not ended is taken up again. `flows` are
     what jobs may run beside `goal`, `workflow` and `delivery`: workflows, or orchestrators of your own.
+    An agent whose server is named in the environment runs there; `agent_transport` stands for the way to it.
     `upcasters` read events of older schemas; `stream` carries out what happens. Raises `DataFolderBusy` where
     another process holds the folder.
 
@@ -87,6 +91,7 @@ class Dirigent:
     """
 
     journals: ClassVar[type[SqliteJournal]] = SqliteJournal
+    _planners: ClassVar[tuple[str, ...]] = ("planner", "critic", "guardrail", "rag_service")
 
     def __init__(
         self,
@@ -102,15 +107,15 @@ class Dirigent:
         flows: Mapping[str, Flow] | None = None,
         upcasters: Upcasters | None = None,
         stream: EventStream | None = None,
+        agent_transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.settings = settings or read_settings(data_folder=data_folder)
         if data_folder is not None:
             self.settings = self.settings.model_copy(update={"data_folder": Path(data_folder)})
         self.clock = clock or SystemClock()
         self.model = model or DeterministicModel()
-        self.registry = Registry([*control_agents(), *catalogue()])
-        for own in agents:
-            self.registry.register(own)
+        self.registry = self._registered(agents)
+        self.servers = RemoteAgents(self.registry, self.settings, agent_transport)
         self.resumed: list[str] = []
         self._web = web
         self._flows = dict(flows or {})
@@ -139,6 +144,7 @@ class Dirigent:
         await self.reactions.close()
         await self.runtime.close()
         await self.web.close()
+        await self.servers.close()
         self.work.close()
         self.registry.close()
         self.snapshots.close()
@@ -323,9 +329,12 @@ class Dirigent:
         """Every component with its status; `unhealthy` where a required one is down."""
         damaged = self.runtime.damaged
         active = len(self.runtime.running())
-        agents = [self.registry.agent(key) for key in ("planner", "critic", "guardrail", "rag_service")]
         found = [
-            *(_component(spec.key, "online", spec.description) for spec in agents),
+            *(_component(key, "online", self.registry.agent(key).description) for key in self._planners),
+            *(
+                _component(f"agent:{key}", server.presence.state, server.presence.detail or server.address)
+                for key, server in self.servers.servers.items()
+            ),
             self._executor_health(active),
             queue_health(self.work),
             _component("event_store", "error" if damaged else "online", "; ".join(damaged.values())),
@@ -361,7 +370,9 @@ class Dirigent:
             registry=self.registry,
             report=self.report,
             health=self.health,
-            config=settings.shown,
+            config=lambda: {**settings.shown(), "agents": self.servers.shown()},
+            servers=self.servers.servers,
+            look=self.servers.look,
             message=lambda tenant, message_id: find_message(self.records, tenant, message_id),
             triggers=self.triggers,
             event_index=self.event_index,
@@ -376,6 +387,12 @@ class Dirigent:
     def observe(self, observer: Callable[[str, Event], None]) -> Callable[[], None]:
         """Be told of every durable event; returns how to stop."""
         return self.runtime.observe(observer)
+
+    def _registered(self, agents: Iterable[type[Any] | object]) -> Registry:
+        registry = Registry([*control_agents(), *catalogue()])
+        for own in agents:
+            registry.register(own)
+        return registry
 
     def _offer_flows(self) -> None:
         """Goals, stored workflows, the delivery of messages and the caller's flows, under their names."""

@@ -262,6 +262,13 @@ APPS = (
     ),
     (
         KEEP,
+        "agent",
+        "agent",
+        50,
+        "One agent as a server of its own, for engines to call: `agent serve`, `agent key`.",
+    ),
+    (
+        KEEP,
         "queue",
         "queueing",
         -1,

@@ -7,25 +7,39 @@ from urllib.parse import quote
 
 import httpx2
 
+from dirigent.bootstrap.agent_keys import key_to_call_with
 from dirigent.bootstrap.beside import holder_of
 from dirigent.domain.errors import Conflict, DirigentError, InvalidInput, NotFound, Refused, TransientError
+from dirigent.security.agent_keys import authorization
 from dirigent.settings import Settings
 
 TIMEOUT_SECONDS = 30.0
-KINDS: dict[int, type[DirigentError]] = {400: InvalidInput, 403: Refused, 409: Conflict, 422: InvalidInput}
+KINDS: dict[int, type[DirigentError]] = {
+    400: InvalidInput,
+    401: Refused,
+    403: Refused,
+    409: Conflict,
+    422: InvalidInput,
+}
 
 
 def serving(settings: Settings) -> Server | None:
     """The server that holds the data folder; None where nobody does, or nobody who serves."""
     holder = holder_of(settings.data_folder)
-    return Server(holder.url) if holder is not None and holder.url else None
+    if holder is None or not holder.url:
+        return None
+    return Server(holder.url, key_to_call_with(settings, holder.url))
 
 
 class Server:
-    """One running `dirigent serve`. Its errors are raised as what they would be here."""
+    """One running `dirigent serve` or `agent serve`, which asks for a key.
 
-    def __init__(self, url: str) -> None:
+    Its errors are raised as what they would be here.
+    """
+
+    def __init__(self, url: str, key: str = "") -> None:
         self.url = url.rstrip("/")
+        self._headers = authorization(key) if key else {}
 
     def submit_goal(self, goal: dict[str, Any]) -> dict[str, Any]:
         """Hand in a goal."""
@@ -71,7 +85,7 @@ class Server:
         try:
             # The server is on this machine: no proxy stands in between.
             with httpx2.Client(base_url=self.url, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-                answer = client.request(method, path, json=body)
+                answer = client.request(method, path, json=body, headers=self._headers)
         except httpx2.TransportError as error:
             raise TransientError(
                 f"{self.url} holds the data folder and does not answer ({error}).",

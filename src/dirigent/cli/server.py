@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from dirigent import __version__
 from dirigent.api.app import create_app
@@ -26,7 +27,7 @@ SHUTDOWN_SECONDS_MAX = 5
 
 def serve(settings: Settings, screen: Screen, *, jobs_at_once: int = 0) -> int:
     """Serve until a signal asks for the end; what runs then goes on at the next start."""
-    with _listening(settings.host, settings.port) as listener:
+    with listening(settings.host, settings.port) as listener:
         asyncio.run(_serve(settings, screen, listener, jobs_at_once))
     screen.say("Stopped. What had not ended goes on at the next start.")
     return DONE
@@ -35,19 +36,24 @@ def serve(settings: Settings, screen: Screen, *, jobs_at_once: int = 0) -> int:
 async def _serve(settings: Settings, screen: Screen, listener: socket.socket, jobs_at_once: int) -> None:
     async with Dirigent(settings=settings) as dirigent:
         app = create_app(dirigent.services())
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
-        )
-        url = _url(settings.host, listener.getsockname()[1])
+        url = url_of(settings.host, listener)
         dirigent.lock.publish(url)
         _announce(screen, dirigent, url)
         await dirigent.connectors.start()
         async with _working(dirigent, jobs_at_once):
-            await _Server(config).serve(sockets=[listener])
+            await answer(app, listener)
+
+
+async def answer(app: ASGIApp, listener: socket.socket) -> None:
+    """Answer over HTTP until a signal asks for the end; what is under way then has a few seconds."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
+    )
+    await _Server(config).serve(sockets=[listener])
 
 
 @asynccontextmanager
@@ -83,7 +89,7 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening(host: str, port: int) -> Iterator[socket.socket]:
     """A socket that listens; raises `InvalidInput` where there can be none."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -97,7 +103,9 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _url(host: str, port: int) -> str:
+def url_of(host: str, listener: socket.socket) -> str:
+    """Where a listening socket is reached from this machine."""
+    port = listener.getsockname()[1]
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 

@@ -40,13 +40,31 @@ from dirigent.domain.workflow_event import WorkflowRolledBack as WorkflowRolledB
 from dirigent.domain.workflow_event import WorkflowSaved as WorkflowSaved  # noqa: PLC0414
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The call of another engine that an execution carries out: what that engine calls it.
+
+    `step` is the step or call that asks, `attempt` its attempt, `key` the key of its effect, `now_ms` its
+    time. `reference` is what the receiver called the effect at an earlier attempt. `approved` says that a
+    person approved exactly this there.
+    """
+
+    execution_id: str
+    step: str
+    attempt: int
+    key: str
+    now_ms: int
+    reference: str = ""
+    approved: bool = False
+
+
 class Passport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an execution carries through every call: whose it is and what it may do.
 
     `plan` is the approved envelope: the `agent.action` pairs it may call; empty means any.
     `budget` is the most it and its children may spend; None means no bound of its own. `cause` is the id
     of the event that started it or one of its parents, `cause_depth` that event's depth. `delivery` off
-    holds whatever would leave, also where the house lets things leave.
+    holds whatever would leave, also where the house lets things leave. `origin` is set where another engine
+    asked: its steps, keys and decisions hold.
     """
 
     tenant: str
@@ -61,6 +79,7 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cause: str = ""
     cause_depth: int = 0
     delivery: bool = True
+    origin: Origin | None = None
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

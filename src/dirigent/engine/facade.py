@@ -14,6 +14,7 @@ from dirigent.domain.event import (
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
+    Origin,
     Passport,
 )
 from dirigent.domain.ids import goal_execution_id
@@ -37,7 +38,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     starts may spend; `execution_id` is made when it is empty. `correlation` joins what belongs together
     (the execution's own id where it is empty); `cause` and `cause_depth` are those of the passport.
     `priority`, 0 to 9, says how soon it is wanted among those of its tenant.
-    `allow_delivery` off holds whatever would leave, whatever the house allows.
+    `allow_delivery` off holds whatever would leave, whatever the house allows. `origin` is the call of
+    another engine that it carries out.
     """
 
     definition: Definition
@@ -54,6 +56,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     cause_depth: int = 0
     priority: int = 5
     allow_delivery: bool = True
+    origin: Origin | None = None
 
 
 def _priority(priority: int) -> int:
@@ -102,6 +105,7 @@ class Engine(Decisions, Signals, Forks):
                 cause_depth=start.cause_depth,
                 priority=_priority(start.priority),
                 delivery=start.allow_delivery,
+                origin=start.origin,
             ),
             trigger=start.trigger,
             labels=start.labels,

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from dirigent.domain.domain_event import DomainEvent, emitted_id
 from dirigent.domain.errors import ActionFailed, InvalidInput, Refused
+from dirigent.domain.event import Origin
 from dirigent.domain.policy import Autonomy, Decision, Subject
 from dirigent.execution.delivery import deliver_admitted, publish_admitted
-from dirigent.execution.request import Ledger, Request, key_of
+from dirigent.execution.request import Ledger, Request, asking_step, key_of
 from dirigent.ports import (
     Acknowledged,
     EventSink,
@@ -27,6 +28,7 @@ from dirigent.ports import (
     WebReply,
     WebRequest,
 )
+from dirigent.ports.remote import RemoteCall
 
 REFERENCE_LENGTH_MAX = 500
 SOURCE = "dirigent"  # of the events that runs publish
@@ -134,6 +136,7 @@ class CallContext:
         "__published",
         "__records",
         "__request",
+        "__time_limit_ms",
         "__web",
         "attempt",
         "execution_id",
@@ -155,11 +158,13 @@ class CallContext:
         outbox: Outbox,
         events: EventSink | None = None,
         web: Web | None = None,
+        time_limit_ms: int = 0,
     ) -> None:
         self.tenant = request.passport.tenant
-        self.execution_id = request.execution_id
-        self.step = request.call or request.step
-        self.attempt = request.attempt
+        origin = request.passport.origin
+        self.execution_id = request.execution_id if origin is None else origin.execution_id
+        self.step = asking_step(request)
+        self.attempt = request.attempt if origin is None else origin.attempt + request.attempt - 1
         self.model = model
         self.__request = request
         self.__action = action
@@ -170,6 +175,7 @@ class CallContext:
         self.__outbox = outbox
         self.__events = events
         self.__web = web
+        self.__time_limit_ms = time_limit_ms
         self.__published = 0
         self.__ordinal = 0
 
@@ -181,7 +187,9 @@ class CallContext:
     @property
     def now(self) -> datetime:
         """The time of the event that started the step."""
-        return datetime.fromtimestamp(self.__request.now_ms / 1000, UTC)
+        origin = self.__request.passport.origin
+        now_ms = self.__request.now_ms if origin is None else origin.now_ms
+        return datetime.fromtimestamp(now_ms / 1000, UTC)
 
     @property
     def autonomy(self) -> Autonomy:
@@ -237,7 +245,36 @@ class CallContext:
     @property
     def reference(self) -> str:
         """What the receiver called this effect at an earlier attempt; empty where it said nothing."""
-        return self.__request.reference
+        origin = self.__request.passport.origin
+        return self.__request.reference or ("" if origin is None else origin.reference)
+
+    def to_send(self, agent: str, action: str, contract: str) -> RemoteCall:
+        """This call, as the server of its agent has to know it."""
+        request, passport = self.__request, self.__request.passport
+        origin = Origin(
+            execution_id=self.execution_id,
+            step=self.step,
+            attempt=self.attempt,
+            key=self.key,
+            now_ms=round(self.now.timestamp() * 1000),
+            reference=self.reference,
+            approved=bool(request.approved) and request.approved == request.payload,
+        )
+        return RemoteCall(
+            agent=agent,
+            action=action,
+            contract=contract,
+            inputs=request.inputs,
+            tenant=self.tenant,
+            actor=passport.actor,
+            autonomy=passport.autonomy,
+            origin=origin,
+            correlation=passport.correlation,
+            cause=passport.cause,
+            cause_depth=passport.cause_depth,
+            delivery=passport.delivery and not request.held,
+            time_limit_ms=self.__time_limit_ms,
+        )
 
     @property
     def held(self) -> str:
@@ -284,7 +321,7 @@ class CallContext:
             agent=agent,
             action=action,
             inputs=inputs,
-            call=f"{self.step}/{self.__ordinal}",
+            call=f"{self.__request.call or self.__request.step}/{self.__ordinal}",
             approved="",
             started=False,
             timeout_ms=0,

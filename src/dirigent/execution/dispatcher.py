@@ -17,10 +17,10 @@ from dirigent.domain.policy import Decision, Subject
 from dirigent.execution.breaker import Breakers
 from dirigent.execution.budget import Budgets
 from dirigent.execution.context import CallContext
-from dirigent.execution.failures import AGENT_TIMEOUT, STEP_TIMEOUT, failure_of, is_transient
+from dirigent.execution.failures import failure_of, is_certain, is_transient, was_let_out
 from dirigent.execution.filling import filled_in
 from dirigent.execution.gates import Gates, Judgement, held_back
-from dirigent.execution.limits import Capacity
+from dirigent.execution.limits import Capacity, time_limit
 from dirigent.execution.recording import Recorder, can_be_read_back
 from dirigent.execution.registry import Action, Registry
 from dirigent.execution.request import Ledger, Request
@@ -28,7 +28,6 @@ from dirigent.execution.stepping import Pulse, begin, within
 from dirigent.ports import Clock, EventSink, Memory, Model, Outbox, Records, Web
 from dirigent.security.admission import Admission
 
-DEFAULT_TIMEOUT_MS = 300_000
 UNKNOWN = Failure(code=OUTCOME_UNKNOWN, message="It is not known whether the effect happened.")
 
 
@@ -222,7 +221,7 @@ class Dispatcher:
                 entered = self._watched(request, action.spec.heartbeat_s, entered)
             output, waiting = begin(entered)
             if waiting is not None:
-                output = await within(*_time_limit(request, action), waiting)
+                output = await within(*time_limit(request, action), waiting)
             outcome.output = output
         except asyncio.CancelledError:
             self.breakers.broken_off(tenant, agent)
@@ -230,6 +229,7 @@ class Dispatcher:
         except Exception as error:  # whatever an agent raises becomes a recorded outcome
             outcome.failure = self._failed(request, action, error)
             outcome.unknown = outcome.failure is None
+            outcome.sent_at = outcome.sent_at if was_let_out(error) else 0
             return
         finally:
             if action.announced:
@@ -267,8 +267,7 @@ class Dispatcher:
             self.breakers.failed(tenant, agent)
         else:
             self.breakers.succeeded(tenant, agent)
-        known_not_done = isinstance(error, DirigentError) and not is_transient(failure)
-        return failure if action.repeatable or known_not_done else None
+        return failure if is_certain(error, failure, repeatable=action.repeatable) else None
 
     async def _look_first(self, request: Request, action: Action, ledger: Ledger) -> None:
         """An effect that may have happened: read it back where that is possible, else park it.
@@ -452,6 +451,7 @@ class Dispatcher:
             outbox=world.outbox,
             events=world.events,
             web=world.web,
+            time_limit_ms=round(time_limit(request, action)[0] * 1000),
         )
 
     def _budget_reason(self, request: Request, action: Action) -> str:
@@ -486,12 +486,3 @@ def _result(ended: CallEnded) -> Any:
     if ended.error is not None:
         raise Refused(ended.error.message, rules=ended.error.rules or (ended.error.code,))
     return ended.output
-
-
-def _time_limit(request: Request, action: Action) -> tuple[float, str]:
-    """The shorter of what the action may take and what its step gives it, in seconds, and whose that is."""
-    own = DEFAULT_TIMEOUT_MS / 1000 if action.spec.timeout_s is None else action.spec.timeout_s
-    step = request.timeout_ms / 1000
-    if request.timeout_ms and (action.spec.timeout_s is None or step <= own):
-        return step, STEP_TIMEOUT
-    return own, AGENT_TIMEOUT

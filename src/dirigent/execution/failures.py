@@ -6,16 +6,22 @@ from pydantic import ValidationError
 
 from dirigent.domain.errors import DirigentError, HeartbeatMissed, Refused, TransientError
 from dirigent.domain.event import Failure
+from dirigent.execution.elsewhere import EndedElsewhere
 from dirigent.execution.stepping import TimeLimitPassed
 from dirigent.execution.transience import is_transient_error
 
 STEP_TIMEOUT = "step_timeout"
 AGENT_TIMEOUT = "agent_timeout"
-TRANSIENT_CODES = frozenset({"transient", STEP_TIMEOUT, AGENT_TIMEOUT, "circuit_open", "heartbeat_missed"})
+NOT_TAKEN = "not_taken"
+TRANSIENT_CODES = frozenset(
+    {"transient", STEP_TIMEOUT, AGENT_TIMEOUT, "circuit_open", "heartbeat_missed", NOT_TAKEN}
+)
 
 
 def failure_of(error: Exception) -> Failure:
     """The recorded form of an exception. Connections, time-outs and `TransientError` may be retried."""
+    if isinstance(error, EndedElsewhere):
+        return error.failure
     if isinstance(error, TimeLimitPassed):
         return Failure(code=error.code, message=str(error), retryable=True)
     if isinstance(error, TimeoutError):
@@ -40,3 +46,15 @@ def failure_of(error: Exception) -> Failure:
 def is_transient(failure: Failure) -> bool:
     """Whether the failure says nothing of what the receiver did."""
     return failure.code in TRANSIENT_CODES
+
+
+def is_certain(error: Exception, failure: Failure, *, repeatable: bool) -> bool:
+    """Whether an action's end is known: nothing came of it, or it may simply be repeated."""
+    if isinstance(error, EndedElsewhere):
+        return error.certain or (repeatable and not error.unknown)
+    return repeatable or (isinstance(error, DirigentError) and not is_transient(failure))
+
+
+def was_let_out(error: Exception) -> bool:
+    """Whether anything may have left before it failed; only a call of a server can say that nothing did."""
+    return not isinstance(error, EndedElsewhere) or error.let_out

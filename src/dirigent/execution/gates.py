@@ -97,10 +97,14 @@ class Gates:
             if action.spec.tells_held and not request.started:  # else it may have left before
                 return Judgement(course="run", decision=decision, reason=reason, held=reason)
             return Judgement(course="hold", decision=decision, reason=reason)
-        if request.approved and request.approved == request.payload:
+        origin = request.passport.origin
+        asked = origin is not None and origin.approved and not request.call
+        if asked or (request.approved and request.approved == request.payload):
             return Judgement(course="run", decision=decision, reason="approved by a person")
         if decision.verdict is Verdict.REQUIRE_APPROVAL:
             return Judgement(course="ask", decision=decision, reason=decision.reason)
+        if origin is not None and not request.call:  # autonomy was weighed where the run began
+            return Judgement(course="run", decision=decision)
         if course is Course.ASK:
             reason = f"{action.spec.risk} asks a person at {level}"
             return Judgement(course="ask", decision=decision, reason=reason)

@@ -1,4 +1,4 @@
-"""How many calls of an agent run at once."""
+"""How many calls of an agent run at once, and how long one may take."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from typing import Any, Self
 
 from dirigent.domain.errors import InvalidInput
 from dirigent.execution import threads
+from dirigent.execution.failures import AGENT_TIMEOUT, STEP_TIMEOUT
+from dirigent.execution.registry import Action
+from dirigent.execution.request import Request
 from dirigent.observability.run_trace import noting_run
 
 CALLS_AT_ONCE = 64
+DEFAULT_TIMEOUT_S = 300.0
 
 
 class Places:
@@ -122,3 +126,12 @@ def checked_limit(agent: str, limit: object) -> int:
             f"The limit of {agent!r} is {limit!r}.", fix="Give a whole number from 1.", field=agent
         )
     return limit
+
+
+def time_limit(request: Request, action: Action) -> tuple[float, str]:
+    """The shorter of what the action may take and what its step gives it, in seconds, and whose that is."""
+    own = DEFAULT_TIMEOUT_S if action.spec.timeout_s is None else action.spec.timeout_s
+    step = request.timeout_ms / 1000
+    if request.timeout_ms and (action.spec.timeout_s is None or step <= own):
+        return step, STEP_TIMEOUT
+    return own, AGENT_TIMEOUT

@@ -48,7 +48,8 @@ class Action:
             "risk": spec.risk.value,
             "effect": spec.effect.value,
         }
-        self._instance = instance
+        self.contract = ""
+        self.instance = instance
         self._blocking = blocking
 
     def read_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -80,8 +81,8 @@ class Action:
     async def invoke(self, arguments: dict[str, Any], context: Any) -> Any:
         """Call the action; it lets itself be called only inside an admission."""
         if self.spec.runs_in == "process":
-            return await self._blocking.in_process(type(self._instance), self.spec.name, arguments)
-        method = getattr(self._instance, self.spec.name)
+            return await self._blocking.in_process(type(self.instance), self.spec.name, arguments)
+        method = getattr(self.instance, self.spec.name)
         if self.takes_context:
             arguments = {**arguments, CONTEXT_PARAMETER: context}
         if self.spec.runs_in == "thread":
@@ -94,6 +95,10 @@ class Action:
         output = adapter.dump_python(adapter.validate_python(value), mode="json")
         return storable(output, f"The output of {self.agent.key}.{self.spec.name}")
 
+    def output_from_json(self, raw: bytes) -> Any:
+        """The typed output that JSON stands for; raises `ValidationError` where it does not fit."""
+        return self._output_adapter.validate_json(raw)
+
     def input_schema(self) -> dict[str, Any]:
         """JSON Schema of the inputs."""
         return self._input_model.model_json_schema()
@@ -104,20 +109,18 @@ class Action:
 
     @functools.cached_property
     def _hints(self) -> dict[str, Any]:
-        method = getattr(type(self._instance), self.spec.name)
-        module = vars(sys.modules[type(self._instance).__module__])
+        method = getattr(type(self.instance), self.spec.name)
+        module = vars(sys.modules[type(self.instance).__module__])
         return typing.get_type_hints(method, globalns=module, include_extras=True)
 
     @functools.cached_property
     def takes_context(self) -> bool:
         """Whether it is handed the call's context."""
-        return (
-            CONTEXT_PARAMETER in inspect.signature(getattr(type(self._instance), self.spec.name)).parameters
-        )
+        return CONTEXT_PARAMETER in inspect.signature(getattr(type(self.instance), self.spec.name)).parameters
 
     @functools.cached_property
     def _signature(self) -> inspect.Signature:
-        return inspect.signature(getattr(type(self._instance), self.spec.name))
+        return inspect.signature(getattr(type(self.instance), self.spec.name))
 
     @functools.cached_property
     def _input_model(self) -> type[BaseModel]:
@@ -141,6 +144,9 @@ class Action:
         return TypeAdapter(self._hints.get("return", Any))
 
 
+MakeAction = Callable[[AgentSpec, ActionSpec, Any, BlockingCalls], Action]
+
+
 class Registry:
     """Agents by key and alias, their actions as tools, and flows by name. A name can be taken once.
 
@@ -153,6 +159,7 @@ class Registry:
         self._names: dict[str, str] = {}
         self._actions: dict[tuple[str, str], Action] = {}
         self._blocking = BlockingCalls()
+        self._make: MakeAction = Action
         self._coming_along: set[str] = set()
         self.flows = Flows()
         for item in agents:
@@ -176,8 +183,7 @@ class Registry:
             if self._names.setdefault(_folded(name), spec.key) != spec.key:
                 raise InvalidInput(f"The name {name!r} is taken by {self._names[_folded(name)]!r}.")
         self._agents[spec.key] = spec
-        for action in spec.actions.values():
-            self._actions[spec.key, action.name] = Action(spec, action, instance, self._blocking)
+        self._place(spec, instance)
         return spec
 
     def register_agent(self, name: str, agent: type[Any] | object, *, replace: bool = False) -> AgentSpec:
@@ -187,6 +193,23 @@ class Registry:
             fix = f"Register it as {spec.key!r}, or declare it with @agent({name!r}, ...)."
             raise InvalidInput(f"{spec.key!r} is not called {name!r}.", fix=fix, field="name")
         return self.register(agent, replace=replace)
+
+    def place(self, make: MakeAction) -> None:
+        """Have the actions of all agents, also of those to come, be what `make` gives."""
+        self._make = make
+        for spec in self._agents.values():
+            self._place(spec, self._actions[spec.key, next(iter(spec.actions))].instance)
+
+    def _place(self, spec: AgentSpec, instance: Any) -> None:
+        for action in spec.actions.values():
+            self._actions[spec.key, action.name] = self._make(spec, action, instance, self._blocking)
+
+    def keep_only(self, name: str) -> AgentSpec:
+        """Forget every agent but one."""
+        kept = self.agent(name)
+        for key in [key for key in self._agents if key != kept.key]:
+            self._forget(key)
+        return kept
 
     def close(self) -> None:
         """Let go of the threads and processes that blocking actions ran in."""

@@ -91,7 +91,23 @@ def claim_of(execution_id: str, name: str) -> str:
 
 
 def key_of(request: Request, action: str) -> str:
-    """The idempotency key of a request for an action, named `agent.action`; the same for every attempt."""
+    """The idempotency key of a request for an action, named `agent.action`; the same for every attempt.
+
+    What another engine asked for is done under its key, and what that calls under keys made from its names.
+    """
+    origin = request.passport.origin
     if request.key and request.key_payload == request.payload:
         return request.key
-    return effect_key(request.passport.tenant, request.execution_id, request.call or request.step, 0, action)
+    if origin is None:
+        return effect_key(
+            request.passport.tenant, request.execution_id, request.call or request.step, 0, action
+        )
+    if not request.call:
+        return origin.key
+    return effect_key(request.passport.tenant, origin.execution_id, asking_step(request), 0, action)
+
+
+def asking_step(request: Request) -> str:
+    """The step or call that asks, as it is called where the run began."""
+    name, origin = request.call or request.step, request.passport.origin
+    return name if origin is None else origin.step + name.removeprefix(request.step)

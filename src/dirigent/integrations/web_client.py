@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from dirigent.domain.agent import Effect
-from dirigent.domain.errors import ActionFailed, InvalidInput, Refused, TransientError
+from dirigent.domain.errors import InvalidInput, Refused, TransientError
+from dirigent.integrations.reply_body import read_body
 from dirigent.ports.web import WebReply, WebRequest
 from dirigent.security.admission import current_admission
 from dirigent.security.destinations import Destination, destination_of, require_public
@@ -135,14 +136,6 @@ def _require_admission(request: WebRequest) -> None:
 
 
 async def _read(reply: httpx2.Response) -> WebReply:
-    if reply.headers.get("content-encoding", "identity") != "identity":
-        raise ActionFailed("The answer is compressed, though that was not asked for.")
-    body = bytearray()
-    async for piece in reply.aiter_raw():
-        body += piece
-        if len(body) > REPLY_BYTES_MAX:
-            raise ActionFailed(
-                f"The answer has more than {REPLY_BYTES_MAX:,} bytes.", fix="Ask for less of it."
-            )
+    body = await read_body(reply, REPLY_BYTES_MAX)
     headers = {name.lower(): value for name, value in reply.headers.items()}
-    return WebReply(status=reply.status_code, headers=headers, body=bytes(body))
+    return WebReply(status=reply.status_code, headers=headers, body=body)

@@ -66,6 +66,16 @@ def require_public(destination: Destination, addresses: Collection[str], allowed
         )
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this very machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the public internet, also where it stands inside another form."""
     try:

@@ -8,6 +8,7 @@ from dirigent.cli.options import DEFAULT, Common
 from dirigent.cli.screen import Screen
 
 if TYPE_CHECKING:
+    from dirigent.bootstrap import Dirigent
     from dirigent.domain.agent import ActionSpec, AgentSpec
     from dirigent.execution.registry import Registry
 
@@ -28,15 +29,31 @@ def agents_command(
     from dirigent.bootstrap import Dirigent
 
     screen = common.screen()
-    registry = Dirigent(settings=common.settings()).registry
+    dirigent = Dirigent(settings=common.settings())
+    registry, elsewhere = dirigent.registry, _elsewhere(dirigent)
     wanted = registry.specs() if key is None else [registry.agent(key)]
     if screen.json:
-        found = [_described(registry, spec) for spec in wanted]
+        found = [_described(registry, spec, elsewhere) for spec in wanted]
         screen.document(found if key is None else found[0])
     elif key is None:
         _show_all(screen, wanted)
+        for name, (address, state) in elsewhere.items():
+            screen.say(f"{name} runs at {address}: {state}")
     else:
-        _show_one(screen, registry, wanted[0])
+        _show_one(screen, registry, wanted[0], elsewhere)
+
+
+def _elsewhere(dirigent: Dirigent) -> dict[str, tuple[str, str]]:
+    """By agent: the address of its server and whether it answers now."""
+    import asyncio
+
+    servers = dirigent.servers.servers
+    if servers:
+        asyncio.run(dirigent.servers.look())
+    return {
+        key: (server.address, f"{server.presence.state} {server.presence.detail}".strip())
+        for key, server in servers.items()
+    }
 
 
 def _show_all(screen: Screen, specs: list[AgentSpec]) -> None:
@@ -51,12 +68,15 @@ def _show_all(screen: Screen, specs: list[AgentSpec]) -> None:
     screen.say(f"{len(specs)} agents. One with its inputs: dirigent agents {specs[0].key}")
 
 
-def _show_one(screen: Screen, registry: Registry, spec: AgentSpec) -> None:
+def _show_one(
+    screen: Screen, registry: Registry, spec: AgentSpec, elsewhere: dict[str, tuple[str, str]]
+) -> None:
     from dirigent.cli.screen import facts, table
 
     screen.heading(spec.key)
     also = ", ".join(spec.aliases)
-    screen.show(facts({"domain": spec.domain, "does": spec.description, "also called": also}))
+    runs = "in this process" if spec.key not in elsewhere else "at {}: {}".format(*elsewhere[spec.key])
+    screen.show(facts({"domain": spec.domain, "does": spec.description, "also called": also, "runs": runs}))
     for action in spec.actions.values():
         screen.heading(f"{spec.key}.{action.name}   {action.risk}, {action.effect}{_marks(action)}")
         screen.say(action.description)
@@ -112,12 +132,15 @@ def _default(schema: dict[str, Any]) -> str:
     return "" if value is None else str(value)
 
 
-def _described(registry: Registry, spec: AgentSpec) -> dict[str, Any]:
+def _described(registry: Registry, spec: AgentSpec, elsewhere: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    address, state = elsewhere.get(spec.key, (None, "online"))
     return {
         "key": spec.key,
         "domain": spec.domain,
         "description": spec.description,
         "aliases": list(spec.aliases),
+        "address": address,
+        "state": state,
         "actions": [_action(registry, spec, action) for action in spec.actions.values()],
     }
 
