@@ -2,11 +2,23 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dirigent.domain.errors import Conflict
-from dirigent.domain.event import ExecutionCompleted, Kept, StepStarted, StepTakenOver
+from dirigent.domain.event import (
+    CallEnded,
+    CallStarted,
+    ExecutionCompleted,
+    Failure,
+    Kept,
+    StepFailed,
+    StepOutcomeResolved,
+    StepOutcomeUnknown,
+    StepStarted,
+    StepTakenOver,
+)
 from dirigent.interpreter.forking import Fork, fork_of
 from dirigent.interpreter.graph import build_graph
 from dirigent.interpreter.machine import Machine
@@ -132,3 +144,132 @@ def test_waits_and_decisions_are_kept() -> None:
     again = Harness(harness.machine.graph, fork=forked(harness, at="a")).run()
     assert (again.status, again.timers, again.approvals) == ("completed", {}, {})
     assert again.machine.state.outputs["told"] == 7
+
+
+# --- what a run began and did not bring to its end ------------------------------------------------------
+
+
+def begun(harness: Harness, key: str = "k1", action: str = "work", effect: str = "keyed") -> None:
+    """Let the next attempt of step `a` through, as an effect under this key."""
+    attempt = harness.actions["a"].attempt
+    facts = {"agent": "worker", "action": action, "effect": effect}
+    facts |= {"key": key, "payload": f"of {key}"} if effect == "keyed" else {}
+    harness.apply(StepStarted(at=harness.now, step="a", attempt=attempt, **facts))
+
+
+def ended(harness: Harness, code: str, attempt: int = 1, *, retryable: bool = False) -> None:
+    """End an attempt of step `a` without a result."""
+    harness.actions.pop("a", None)
+    error = Failure(code=code, message=code, retryable=retryable)
+    harness.apply(StepFailed(at=harness.now, step="a", attempt=attempt, error=error))
+
+
+def called(harness: Harness, attempt: int = 1) -> None:
+    """The action of step `a` makes a call that cannot be repeated."""
+    facts = {"agent": "other", "action": "fire", "risk": "R1", "effect": "at_most_once"}
+    facts |= {"key": "k", "payload": "p"}
+    harness.apply(CallStarted(at=harness.now, call="a/1", step="a", attempt=attempt, **facts))
+
+
+LOST = CallEnded(at=0, call="a/1", payload="p", error=Failure(code="outcome_unknown", message="who knows"))
+
+
+@pytest.mark.parametrize("end", [(), (LOST,)])
+def test_what_a_person_said_of_a_call_is_known_to_a_fork_of_the_fork(end) -> None:
+    """The step itself has not ended by it; whoever does it again makes that call no second time."""
+    harness = Harness(flow(agent("a"), agent("b")))
+    begun(harness, effect="read")
+    called(harness)
+    for event in end:
+        harness.apply(event)
+    lost = StepOutcomeUnknown(at=harness.now, step="a", attempt=1, key="k", call="a/1")
+    harness.actions.clear()
+    harness.apply(lost)
+    said = {"happened": True, "actor": "boss", "output": 7, "call": "a/1"}
+    harness.apply(StepOutcomeResolved(at=harness.now, step="a", attempt=1, **said))
+    harness.cancel()
+    fork = forked(harness)
+    assert [(call.call, call.output) for call in fork.unsettled["a"].calls] == [("a/1", 7)]  # type: ignore[union-attr]
+    again = Harness(harness.machine.graph, fork=fork)
+    begun(again, effect="read")
+    again.cancel()
+    assert forked(again).unsettled["a"].calls == fork.unsettled["a"].calls
+
+
+def test_a_call_that_was_made_twice_is_known_once() -> None:
+    """A second try of the step asked for it again."""
+    harness = Harness(flow(agent("a", retry_policy={"max_attempts": 2})))
+    begun(harness, effect="read")
+    called(harness)
+    ended(harness, "busy", retryable=True)
+    harness.fire("retry:a")
+    begun(harness, effect="read")
+    called(harness, 2)
+    harness.apply(CallEnded(at=harness.now, call="a/1", payload="p", output=7))
+    ended(harness, "broken", 2)
+    fork = forked(harness)
+    assert len(fork.unsettled["a"].calls) == 1
+    assert Harness(harness.machine.graph, fork=fork).run().status == "completed"
+
+
+@pytest.mark.parametrize(
+    ("code", "key"), [("bad_output", "k1"), ("agent_error", "k1"), ("action_failed", "")]
+)
+def test_an_effect_whose_answer_was_of_no_use_is_done_again_under_its_key(code, key) -> None:
+    """It has happened, for all anybody knows; what was refused has not."""
+    harness = Harness(flow(agent("a")))
+    begun(harness)
+    ended(harness, code)
+    found = forked(harness).unsettled.get("a")
+    assert (found.key if found is not None else "") == key
+
+
+def test_an_effect_and_that_of_its_fallback_have_a_key_each() -> None:
+    """Each is done again under its own."""
+    other = {"agent_type": "other", "action": "help"}
+    harness = Harness(flow(agent("a", fallback=other)))
+    begun(harness)
+    ended(harness, "busy", retryable=True)
+    begun(harness, "k2", "help")
+    ended(harness, "busy", 2, retryable=True)
+    fork = forked(harness)
+    assert (fork.unsettled["a"].key, fork.unsettled["a"].instead_key) == ("k1", "k2")
+    again = Harness(harness.machine.graph, failing("a"), fork=fork).run()
+    assert [(command.key, command.payload) for command in again.invoked] == [("k1", "of k1"), ("k2", "of k2")]
+
+
+def test_a_value_that_could_not_be_worked_out_settles_no_effect() -> None:
+    """The fallback had none; the effect that it was to stand in for keeps its key."""
+    harness = Harness(flow(agent("a", fallback={"value": "${input.missing}"})))
+    begun(harness)
+    ended(harness, "busy", retryable=True)
+    assert harness.status == "failed"
+    assert forked(harness).unsettled["a"].key == "k1"
+
+
+def test_a_failure_that_was_taken_over_is_taken_over_again() -> None:
+    """It was final there, though another try might have mended it."""
+    retry = {"max_attempts": 2}
+    steps = [agent("a", on_error="continue", retry_policy=retry), agent("b"), agent("c")]
+    definition = flow(*steps, type="sequential")
+    act = failing("a", retryable=True)
+    harness = Harness(definition, act).run()
+    assert harness.attempts("a") == [1, 2]
+    again = Harness(definition, fork=forked(harness, at="b")).run()
+    assert [command.step for command in again.invoked] == ["b", "c"]
+    third = Harness(definition, fork=forked(again, at="c")).run()
+    assert [command.step for command in third.invoked] == ["c"]
+
+
+def test_of_a_loop_that_has_not_ended_the_steps_inside_are_kept() -> None:
+    """Whether there is another time round is decided anew, by what is inside."""
+    inside = [agent("x"), agent("y")]
+    loop = step("l", "loop", max_iterations=3, until="steps.y.ok", steps=inside)
+    harness = Harness(
+        flow(loop), lambda c: {"ok": False} if c.step == "l[0].y" else failing("l[1].y")(c)
+    ).run()
+    assert harness.status == "failed"
+    fork = forked(harness)
+    assert list(fork.kept) == ["l[0].x", "l[0].y", "l[1].x"]
+    again = Harness(harness.machine.graph, fork=fork).run()
+    assert ([command.step for command in again.invoked], again.status) == (["l[1].y"], "completed")

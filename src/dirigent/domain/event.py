@@ -100,12 +100,15 @@ class Unsettled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of a step that had begun there and is done again here.
 
     `key` and `payload` are those under which its effect was announced and never settled: the same effect is
-    done again under the same key. `calls` is what its action had asked for, `child` the execution that it
-    had started and that did not come to its result.
+    done again under the same key. `instead_key` and `instead_payload` are those of its fallback. `calls` is
+    what its action had asked for, `child` the execution that it had started and that did not come to its
+    result.
     """
 
     key: str = ""
     payload: str = ""
+    instead_key: str = ""
+    instead_payload: str = ""
     calls: tuple[CallStarted | CallEnded, ...] = ()
     child: str = ""
 

@@ -112,7 +112,7 @@ def invocation(turn: Turn, step: str) -> InvokeAction:
     assert state.inputs is not None, "inputs are set when the step begins"
     fallback = node.step.fallback if state.fell_back else None
     acting = node.step if fallback is None else fallback
-    before = SETTLED if state.fell_back else turn.state.unsettled.get(step, SETTLED)
+    before = turn.state.unsettled.get(step, SETTLED)
     return InvokeAction(
         step=step,
         attempt=state.attempt,
@@ -122,8 +122,8 @@ def invocation(turn: Turn, step: str) -> InvokeAction:
         timeout_ms=node.step.timeout_ms,
         approved=state.approved,
         reference=state.reference,
-        key=before.key,
-        payload=before.payload,
+        key=before.instead_key if state.fell_back else before.key,
+        payload=before.instead_payload if state.fell_back else before.payload,
     )
 
 

@@ -9,12 +9,15 @@ import msgspec
 
 from dirigent.domain.canonical import digest_of
 from dirigent.domain.command import InvokeAction, StartChild
+from dirigent.domain.effect_event import OUTCOME_UNKNOWN
 from dirigent.domain.errors import Conflict, InvalidInput
 from dirigent.domain.event import (
     CallEnded,
     CallStarted,
     Event,
     ExecutionStarted,
+    Failure,
+    FallbackStarted,
     FanOutStarted,
     Kept,
     StepCompleted,
@@ -33,6 +36,7 @@ from dirigent.interpreter.state import State
 UNDOES = compensation_step("")
 DECIDED_ANEW = frozenset({Kind.CONDITION, Kind.SWITCH, Kind.VALIDATION, Kind.TRANSFORM})
 SETTLED = frozenset({"succeeded", "succeeded_by_fallback"})
+UNFIT = frozenset({"bad_output", "agent_error", OUTCOME_UNKNOWN})  # it may have happened all the same
 
 
 class Fork(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,20 +76,17 @@ def fork_of(
     dropped = _from_on(graph, at) if isinstance(at, str) else frozenset()
     kept = {step: found for step, found in then.settled(dropped) if step not in anew}
     kept |= {step: Kept(output=output) for step, output in (edits or {}).items()}
-    unsettled = _never_begun(whole, events) | dict(story.unsettled())
+    ended = {step.node for step in whole.state.steps.values() if step.status in SETTLED}
+    unsettled = {
+        step: found
+        for step, found in story.unsettled()
+        if step in story.open or _home(graph, step) not in ended
+    }
     for step, child in _children_begun(whole):
         if exists(child):
             unsettled[step] = msgspec.structs.replace(unsettled.get(step, Unsettled()), child=child)
     open_still = {step: found for step, found in unsettled.items() if step not in kept and step not in again}
     return Fork(version=version, kept=kept, unsettled=open_still)
-
-
-def _never_begun(whole: Machine, events: Sequence[Event]) -> dict[str, Unsettled]:
-    """What a fork was to take over and has not come to: it is handed on to the next one."""
-    before = events[0]
-    assert isinstance(before, ExecutionStarted), "every execution starts with its start"
-    ended = {step.node for step in whole.state.steps.values() if step.status in SETTLED}
-    return {step: found for step, found in before.unsettled.items() if _home(whole.graph, step) not in ended}
 
 
 def _children_begun(whole: Machine) -> Iterator[tuple[str, str]]:
@@ -118,6 +119,8 @@ class _Then:
                 continue
             if self._is_over(home) if home != name else home in dropped:
                 continue
+            if node.step.kind is Kind.LOOP and name.endswith("]"):
+                continue  # whether there is another round is decided by what is inside this one
             if step.status in SETTLED:
                 yield name, self._kept(name, step)
             elif home == name and self._is_over(name):
@@ -146,15 +149,18 @@ class _Story:
 
     def __init__(self, events: Sequence[Event]) -> None:
         self.open: dict[str, StepStarted] = {}
+        self.instead: dict[str, StepStarted] = {}
         self.undone: set[str] = set()
         self.calls: dict[str, CallStarted | CallEnded] = {}
-        self.calls_of: dict[str, list[str]] = {}
+        self.calls_of: dict[str, dict[str, None]] = {}
+        self._fell_back: set[str] = set()
+        self._handed_on: dict[str, Unsettled] = {}
         for event in events:
             self._take(event)
 
     def unknown(self) -> Iterator[str]:
         """Steps whose effect may have happened, or been undone, and cannot be asked for again by its key."""
-        for step, started in self.open.items():
+        for step, started in [*self.open.items(), *self.instead.items()]:
             if step.startswith(UNDOES):
                 yield step.removeprefix(UNDOES)
             elif started.key and started.effect != "keyed":
@@ -162,36 +168,53 @@ class _Story:
 
     def unsettled(self) -> Iterator[tuple[str, Unsettled]]:
         """What a step that is done again has to know."""
-        for step in dict.fromkeys([*self.open, *self.calls_of]):
-            started = self.open.get(step)
+        for step in dict.fromkeys([*self.open, *self.instead, *self.calls_of, *self._handed_on]):
+            before = self._handed_on.get(step, Unsettled())
+            started, instead = self.open.get(step), self.instead.get(step)
             calls = (self.calls.get(call) for call in self.calls_of.get(step, ()))
             yield (
                 step,
                 Unsettled(
-                    key=started.key if started is not None else "",
-                    payload=started.payload if started is not None else "",
+                    key=started.key if started is not None else before.key,
+                    payload=started.payload if started is not None else before.payload,
+                    instead_key=instead.key if instead is not None else before.instead_key,
+                    instead_payload=instead.payload if instead is not None else before.instead_payload,
                     calls=tuple(call for call in calls if call is not None),
+                    child=before.child,
                 ),
             )
 
     def _take(self, event: Event) -> None:
         if isinstance(event, StepStarted):
-            self.open[event.step] = event
+            (self.instead if event.step in self._fell_back else self.open)[event.step] = event
+        elif isinstance(event, FallbackStarted):
+            self._fell_back.add(event.step)
+        elif isinstance(event, ExecutionStarted):
+            self._take_over(event)
+        elif isinstance(event, StepOutcomeResolved) and event.call:
+            self._settle_call(event)
         elif isinstance(event, StepCompleted | StepOutcomeResolved | StepFailed):
             self._end_step(event)
         elif isinstance(event, CallStarted):
             self.calls[event.call] = event
-            self.calls_of.setdefault(event.step, []).append(event.call)
+            self.calls_of.setdefault(event.step, {})[event.call] = None
         elif isinstance(event, CallEnded):
             self._end_call(event)
 
     def _end_step(self, event: StepCompleted | StepOutcomeResolved | StepFailed) -> None:
         step = event.step
         if isinstance(event, StepFailed):
-            if not event.error.retryable:
-                self.open.pop(step, None)
+            for begun in (self.open, self.instead):
+                tried = begun.get(step)
+                if (
+                    tried is not None
+                    and tried.attempt == event.attempt
+                    and not _may_have_happened(event.error)
+                ):
+                    del begun[step]
             return
-        self.open.pop(step, None)
+        for known in (self.open, self.instead, self._handed_on):
+            known.pop(step, None)
         if isinstance(event, StepOutcomeResolved) and not event.happened:
             return
         for call in self.calls_of.pop(step, ()):
@@ -199,12 +222,32 @@ class _Story:
         if step.startswith(UNDOES):
             self.undone.add(step.removeprefix(UNDOES))
 
+    def _take_over(self, event: ExecutionStarted) -> None:
+        """What a fork was to take over itself, and may not have come to, is handed on to the next one."""
+        self._handed_on = dict(event.unsettled)
+        for step, found in event.unsettled.items():
+            for call in found.calls:
+                self.calls[call.call] = call
+                self.calls_of.setdefault(step, {})[call.call] = None
+
+    def _settle_call(self, event: StepOutcomeResolved) -> None:
+        """A person said what became of a call; the step that made it has not ended by that."""
+        before = self.calls.pop(event.call, None)
+        if event.happened and before is not None:
+            done = CallEnded(at=event.at, call=event.call, payload=before.payload, output=event.output)
+            self.calls[event.call] = done
+
     def _end_call(self, event: CallEnded) -> None:
         """A call that failed is made again; one that may have happened all the same, under its key."""
         if event.error is None:
             self.calls[event.call] = event
-        elif not event.error.retryable:
+        elif not _may_have_happened(event.error):
             self.calls.pop(event.call, None)
+
+
+def _may_have_happened(error: Failure) -> bool:
+    """Whether an effect that ended like this may have happened all the same, so that it keeps its key."""
+    return error.retryable or error.code in UNFIT
 
 
 def _check_names(graph: Graph, events: Sequence[Event], at: int | str | None, named: Sequence[str]) -> None:
@@ -242,8 +285,9 @@ def _home(graph: Graph, name: str) -> str:
 
 
 def _is_final(step: StepReading, node: Node) -> bool:
+    """Whether nothing more was tried; one that was taken over was not tried at all."""
     retryable = step.error is not None and step.error.retryable
-    return not retryable or step.attempts >= node.step.retry.max_attempts
+    return not retryable or not step.attempts or step.attempts >= node.step.retry.max_attempts
 
 
 def _refuse_what_is_under_way(machine: Machine) -> None:
