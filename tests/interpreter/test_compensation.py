@@ -15,6 +15,8 @@ from dirigent.domain.event import (
     ExecutionFailed,
     Failure,
     StepCompleted,
+    StepOutcomeResolved,
+    StepOutcomeUnknown,
 )
 from dirigent.interpreter.machine import Machine
 from tests.interpreter.harness import START, Act, Ask, Edge, Harness, Unknown, agent, failing, flow, step
@@ -312,3 +314,41 @@ def test_whoever_takes_over_in_the_middle_goes_on_there() -> None:
             again.apply(earlier)
         assert (again.state, again.outstanding) == (live.state, live.outstanding)
     assert live.state.status == "failed"
+
+
+def test_what_stood_in_for_a_result_is_not_undone() -> None:
+    """The step itself never did what its compensation would undo; also where a cancel finds its fallback."""
+    other = {"agent_type": "other", "action": "help"}
+    harness = Harness(flow(undoable("a", fallback=other), agent("b")), but("a", BROKEN))
+    harness.finish("a")
+    harness.begin("a", "keyed")
+    harness.cancel()
+    harness.actions["a"] = harness.invoked[-1]
+    harness._act = numbered
+    harness.finish("a")
+    assert (harness.status, undone(harness)) == ("cancelled", [])
+
+
+def test_that_a_call_happened_is_no_result_of_its_step() -> None:
+    """The step was broken off in the middle; there is nothing of which it is said how to undo it."""
+    harness = Harness(flow(undoable("a"), agent("b")), numbered)
+    harness.begin("a")
+    facts: dict[str, Any] = {"agent": "other", "action": "fire", "risk": "R1", "effect": "at_most_once"}
+    harness.apply(CallStarted(at=START, call="a/1", step="a", attempt=1, **facts))
+    harness.cancel()
+    harness.apply(StepOutcomeUnknown(at=START, step="a", attempt=1, key="k", call="a/1"))
+    said: dict[str, Any] = {"happened": True, "actor": "boss", "output": {"id": 7}, "call": "a/1"}
+    harness.apply(StepOutcomeResolved(at=START, step="a", attempt=1, **said))
+    assert (harness.status, undone(harness)) == ("cancelled", [])
+
+
+def test_the_time_of_a_run_does_not_end_its_undoing() -> None:
+    """A run that undoes what it did takes as long as that takes, and ends as it said."""
+    harness = Harness(flow(undoable("a"), agent("b"), timeout="1m"), but("b", BROKEN))
+    harness.finish("a")
+    assert "execution" in harness.timers
+    harness.finish("b")
+    assert (harness.status, harness.timers) == ("compensating", {})
+    ended = last(harness.run())
+    assert isinstance(ended, ExecutionFailed)
+    assert (ended.error, ended.compensations) == (BROKEN, (Compensation(step="a"),))

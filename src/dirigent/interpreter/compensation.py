@@ -41,6 +41,7 @@ def end_run(turn: Turn, last: ExecutionCompleted | ExecutionFailed) -> None:
     """End a run whose steps have all ended; where it failed, what they did is undone first."""
     if isinstance(last, ExecutionFailed) and turn.state.undo:
         turn.state.ending = last
+        turn.answered("timer:execution")
         _go_on(turn)
     else:
         turn.order("end", RecordEvent(event=last))
@@ -95,7 +96,8 @@ def ended(turn: Turn, step: str, *, output: Any = None, error: Failure | None = 
     elif error is None:
         if not found.parent:
             remember_output(state, step, output)
-        remember(turn, step, output)
+        if not found.fell_back:
+            remember(turn, step, output)
     _go_on(turn)
 
 

@@ -72,7 +72,9 @@ def step_outcome_resolved(turn: Turn, event: StepOutcomeResolved) -> None:
     if event.call:
         _settle_call(turn, event)
     if turn.state.ending is not None:
-        compensation.became_clear(turn, event.step, happened=event.happened, output=event.output)
+        own = not event.call or event.step in turn.state.undoing  # that a call ended is not the step's result
+        happened = event.happened and own
+        compensation.became_clear(turn, event.step, happened=happened, output=event.output)
     elif event.happened and not event.call:
         fanout.step_returns(turn, event.step)
         state.status = "running"
