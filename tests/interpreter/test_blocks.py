@@ -348,6 +348,37 @@ def test_items_that_wait_for_a_person_do_not_keep_others_from_running() -> None:
     assert len([name for name in invoked(harness) if name.endswith("send")]) == 50
 
 
+def test_what_waited_for_a_place_is_recorded_when_it_has_one() -> None:
+    """A decision that was taken earlier ends its step later: recorded time never goes backwards."""
+    steps = [step("ask", "approval"), agent("send")]
+    block = step("every", "foreach", foreach="[1, 2]", max_parallel=1, steps=steps)
+    harness = Harness(flow(block)).run()
+    harness.decide("every[0].ask")
+    harness.now += 10
+    harness.decide("every[1].ask", "rejected")
+    harness.now += 10
+    harness.run()
+    times = [event.at for event in harness.events]
+    assert times == sorted(times)
+    assert harness.status == "completed"
+
+
+def test_an_item_that_was_stopped_while_it_waited_for_a_place_does_not_go_on() -> None:
+    """Its time is over; a place that comes free is not for it."""
+    every = agent("every", foreach="[1, 2]", max_parallel=1)
+    harness = Harness(
+        flow(every, timeout="1m"), lambda c: Unknown() if c.attempt == 1 else {"ok": True}
+    ).run()
+    for item in ("every[0]", "every[1]"):
+        harness.resolve(item, happened=False)
+    harness.begin("every[0]", "keyed")
+    assert list(harness.actions) == ["every[0]"]
+    harness.fire("execution")
+    harness.finish("every[0]")
+    assert [command.step for command in harness.invoked] == ["every[0]", "every[1]", "every[0]"]
+    assert (harness.status, harness.actions) == ("failed", {})
+
+
 # --- time limits ---------------------------------------------------------------------------------
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from dirigent.domain.event import Failure, FanOutStarted, StepCompleted, StepFailed
 from dirigent.interpreter.beginning import begin, invoke
 from dirigent.interpreter.recording import record
@@ -122,7 +124,7 @@ def _proceed(turn: Turn, step: str, then: Ended | None) -> None:
         _stop_waiting(turn, step)
     state.status = "running"
     if then is not None:
-        record(turn, step, then)
+        record(turn, step, msgspec.structs.replace(then, at=turn.state.now))
     else:
         invoke(turn, step)
 

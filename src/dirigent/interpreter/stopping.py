@@ -65,6 +65,7 @@ def _stop_waiting(turn: Turn, step: str, state: StepState) -> None:
     for name in _WAITS:
         turn.answered(f"{name}{step}")
     turn.state.signals.awaited.pop(step, None)
+    state.parked = None
     if not state.parent and state.away:
         state.away = False
         turn.region_of(step).waiting -= 1
