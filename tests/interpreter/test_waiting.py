@@ -57,6 +57,15 @@ def test_nobody_decides_in_time(keys, after_ms) -> None:
     assert harness.machine.state.failure == Failure(code="approval_expired", message="nobody decided in time")
 
 
+@pytest.mark.parametrize(("not_requester", "status"), [(True, "failed"), (False, "running")])
+def test_who_asked_for_it_is_not_counted_on(not_requester, status) -> None:
+    """Of three whom a step names two have to agree; where the requester has no say one no is enough."""
+    keys = {"approvers": ["anna", "ben", "cleo"], "required": 2, "reject_after": 3}
+    harness = Harness(flow(step("ask", "approval", not_requester=not_requester, **keys))).run()
+    harness.vote("ask", "ben", "rejected")
+    assert harness.status == status
+
+
 def test_the_first_decision_counts() -> None:
     """After it there is nothing left to decide, and its timer wakes nobody."""
     harness = Harness(flow(step("ask", "approval"), agent("b"))).run()

@@ -36,7 +36,7 @@ class Deciders(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return f"{actor} has none of the roles that decide: {', '.join(self.roles)}."
         return ""
 
-    def outcome(self, votes: Mapping[str, str]) -> str:
+    def outcome(self, votes: Mapping[str, str], requester: str = "") -> str:
         """What the votes by name amount to: approved, rejected, or empty while it is open."""
         said = list(votes.values())
         against = said.count(REJECT)
@@ -44,7 +44,8 @@ class Deciders(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return APPROVE
         if against >= self.reject_after:
             return REJECT
-        beyond_reach = bool(self.approvers) and len(self.approvers) - against < self.required
+        with_a_say = [name for name in self.approvers if not (self.not_requester and name == requester)]
+        beyond_reach = bool(self.approvers) and len(with_a_say) - against < self.required
         return REJECT if beyond_reach else ""
 
 

@@ -42,7 +42,8 @@ def approval_voted(turn: Turn, event: ApprovalVoted) -> None:
     state = turn.state.steps[event.step]
     assert state.deciders is not None, "an approval is requested before anybody votes"
     state.votes[event.actor] = event.decision
-    outcome = state.deciders.outcome(state.votes)
+    passport = turn.state.passport
+    outcome = state.deciders.outcome(state.votes, passport.actor if passport is not None else "")
     if outcome:
         agreed = ", ".join(actor for actor, decision in state.votes.items() if decision == outcome)
         decided = ApprovalDecided(
