@@ -272,3 +272,24 @@ def test_an_effect_that_cannot_be_undone_is_settled_while_others_are() -> None:
     stage.pass_time(4000)
     assert stage.events()[-1] == "ExecutionCancelled"
     assert stage.engine.read("e").steps["lost"].status == "succeeded"
+
+
+def test_the_time_of_a_child_is_over_for_the_child_in_the_same_breath() -> None:
+    """Whatever it was about to begin: it has heard of it before it gets its turn, also after a crash."""
+    for crash in (False, True):
+        stage = Stage()
+        late = [step("wait", "wait", duration="3s"), act("late", "send")]
+        definition, given = family(child("a", *late, timeout="3s"))
+        stage.start(definition, input=given)
+        stage.pass_time(1)
+        if crash:
+            stage.crash()
+        stage.pass_time(30)
+        assert stage.events()[-1] == "ExecutionFailed"
+        order = [
+            (recorded.stream, type(recorded.event).__name__)
+            for recorded in stage.disk.read()
+            if type(recorded.event).__name__ in ("TimerFired", "CancelRequested", "StepStarted")
+        ]
+        assert order[-2:] == [("e", "TimerFired"), ("e/a", "CancelRequested")]
+        assert stage.receiver.calls("send") == []

@@ -50,7 +50,7 @@ LATE = (
     TimerFired,
 )
 SNAPSHOT_EVENTS = 1_000
-TO_BE_DONE = (InvokeAction, StartChild, CancelChild)
+TO_BE_DONE = (InvokeAction, StartChild)
 
 
 class Host(Protocol):
@@ -65,6 +65,10 @@ class Host(Protocol):
 
     def appended(self, live: LiveExecution, events: Sequence[Event], durable: Awaitable[None]) -> None:
         """Events were handed to the journal."""
+        ...
+
+    def cancel_child(self, live: LiveExecution, command: CancelChild) -> None:
+        """Cancel an execution that a step started, before anything else begins in it."""
         ...
 
 
@@ -196,6 +200,8 @@ class LiveExecution:
                 self._arm(command)
             elif type(command) is RecordEvent:
                 self.note(command.event)
+            elif type(command) is CancelChild:
+                self._host.cancel_child(self, command)
             elif type(command) in TO_BE_DONE:
                 self.ready.append(command)
         if self.ready:
@@ -217,7 +223,7 @@ class LiveExecution:
         await asyncio.gather(*pending, return_exceptions=True)
 
     def _apply(self, event: Event) -> None:
-        entailed = [event]
+        entailed, stopped = [event], []
         for current in entailed:
             commands = self.machine.apply(current)
             self._events.append(current)
@@ -230,6 +236,10 @@ class LiveExecution:
                     self.ready.append(command)
                 elif type(command) is BreakOff:
                     self._break_off(command.step)
+                elif type(command) is CancelChild:
+                    stopped.append(command)
+        for command in stopped:
+            self._host.cancel_child(self, command)
 
     def _break_off(self, step: str) -> None:
         kept = [command for command in self.ready if not _is_action_of(command, step)]

@@ -194,8 +194,6 @@ class LocalRuntime:
     def _perform(self, live: LiveExecution, command: Command) -> Coroutine[Any, Any, None]:
         if isinstance(command, InvokeAction):
             return self._executor.dispatch(request_of(live, command), live)
-        if isinstance(command, CancelChild):
-            return self._cancel_child(live, command)
         assert isinstance(command, StartChild), "timers and events are not queued"
         return self._start_child(live, command)
 
@@ -228,11 +226,16 @@ class LocalRuntime:
             return
         await self._begin(definition, started).durable()
 
-    async def _cancel_child(self, live: LiveExecution, command: CancelChild) -> None:
-        """Cancel the execution that a step started; its end is the end of the step."""
-        await live.durable()
-        asked = live.machine.state.outstanding.get(f"step:{command.step}")
-        if not isinstance(asked, CancelChild) or command.child in self.damaged:
+    def cancel_child(self, live: LiveExecution, command: CancelChild) -> None:
+        """Cancel the execution that a step started, before it begins anything; its end ends the step.
+
+        Why it is cancelled goes to the journal first.
+        """
+        try:
+            live.flush()
+        except DirigentError:  # nothing is recorded any more; the turn that follows says so
+            return
+        if command.child in self.damaged:
             return
         child = self._awake(command.child)
         if child is None and self.journal.head(command.child):
