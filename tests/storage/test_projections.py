@@ -65,9 +65,9 @@ class Folder:
         )
         await self.happen(stream, started)
 
-    async def ask(self, stream: str, approval: str, **more: Any) -> None:
+    async def ask(self, stream: str, approval: str, step: str = "s", **more: Any) -> None:
         request = ApprovalRequested(
-            at=5, step="s", attempt=1, approval_id=approval, reason="r", kind="hold", expires_at=99, **more
+            at=5, step=step, attempt=1, approval_id=approval, reason="r", kind="hold", expires_at=99, **more
         )
         await self.happen(stream, request)
 
@@ -148,6 +148,15 @@ async def test_a_cancelled_execution_is_cancelling_until_it_has_ended(folder: Fo
     assert folder.status("e") == "cancelling"
     assert folder.projections.unfinished() == ["e"]
     assert folder.projections.approvals() == []
+
+
+async def test_a_cancel_withdraws_no_request_of_what_undoes(folder: Folder) -> None:
+    """A run that undoes what it did goes on with that, whoever cancels it; somebody has to decide."""
+    await folder.start("e")
+    await folder.happen("e", CompensationStarted(at=7, steps=("s",), status="failed"))
+    await folder.ask("e", "p", step="compensate:s")
+    await folder.happen("e", CancelRequested(at=8, actor="anna"))
+    assert [row.approval_id for row in folder.projections.approvals()] == ["p"]
 
 
 async def test_a_run_that_is_undone_says_so_until_it_has_ended(folder: Folder) -> None:

@@ -31,6 +31,7 @@ from dirigent.domain.event import (
     StepOutcomeUnknown,
     WaitEnded,
 )
+from dirigent.domain.ids import compensation_step
 from dirigent.domain.patterns import matches
 from dirigent.ports import ApprovalRow, ExecutionRow, OutcomeRow, Passive, Recorded, Waiting
 
@@ -171,7 +172,7 @@ class MemoryProjections:
 
     def _cancelling(self, stream: str, event: CancelRequested) -> None:
         self._turned(stream, "cancelling", out_of=("running", "paused"))
-        self._let_go(stream, event.at)
+        self._let_go(stream, event.at, but=compensation_step(""))
 
     def _ended(self, stream: str, status: str, at: int) -> None:
         row = self._executions.get(stream)
@@ -181,12 +182,15 @@ class MemoryProjections:
         self._let_go(stream, at)
         self._change_outcomes(stream, None, lambda row: _with(row, state="left", settled_at=at))
 
-    def _let_go(self, stream: str, at: int) -> None:
-        """Nobody waits any more, neither for a signal nor for a person."""
+    def _let_go(self, stream: str, at: int, *, but: str = "") -> None:
+        """Nobody waits any more, neither for a signal nor for a person; `but` steps whose names begin so."""
         for place in [place for place in self._waiting if place[0] == stream]:
             del self._waiting[place]
-        for approval in self._open.pop(stream, ()):
-            self._approvals[approval] = _with(self._approvals[approval], state="cancelled", decided_at=at)
+        for approval in list(self._open.get(stream, ())):
+            row = self._approvals[approval]
+            if not (but and row.step.startswith(but)):
+                self._open[stream].discard(approval)
+                self._approvals[approval] = _with(row, state="cancelled", decided_at=at)
 
     def _requested(self, stream: str, event: ApprovalRequested) -> None:
         if event.approval_id in self._approvals:

@@ -217,7 +217,7 @@ def _passivated(connection: apsw.Connection, position: int, stream: str, event: 
 
 def _cancel_requested(connection: apsw.Connection, _: int, stream: str, event: CancelRequested) -> None:
     connection.execute(FOLDS["cancel_requested"], (stream,))
-    connection.execute(FOLDS["close_approvals"], (event.at, stream))
+    connection.execute(FOLDS["close_approvals_but_of_undoing"], (event.at, stream))
     connection.execute(FOLDS["waits_ended"], (stream,))
 
 

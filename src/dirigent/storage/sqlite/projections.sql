@@ -209,6 +209,10 @@ UPDATE executions SET status = ?, ended_at = ? WHERE execution_id = ?
 -- name: close_approvals
 UPDATE approvals SET state = 'cancelled', decided_at = ? WHERE execution_id = ? AND state = 'open'
 
+-- name: close_approvals_but_of_undoing
+UPDATE approvals SET state = 'cancelled', decided_at = ?
+WHERE execution_id = ? AND state = 'open' AND step NOT LIKE 'compensate:%'
+
 -- name: close_approvals_of_step
 UPDATE approvals SET state = 'cancelled', decided_at = ? WHERE execution_id = ? AND step = ? AND state = 'open'
 
