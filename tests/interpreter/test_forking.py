@@ -152,7 +152,7 @@ def test_waits_and_decisions_are_kept() -> None:
 def begun(harness: Harness, key: str = "k1", action: str = "work", effect: str = "keyed") -> None:
     """Let the next attempt of step `a` through, as an effect under this key."""
     attempt = harness.actions["a"].attempt
-    facts = {"agent": "worker", "action": action, "effect": effect}
+    facts: dict[str, Any] = {"agent": "worker", "action": action, "effect": effect}
     facts |= {"key": key, "payload": f"of {key}"} if effect == "keyed" else {}
     harness.apply(StepStarted(at=harness.now, step="a", attempt=attempt, **facts))
 
@@ -166,7 +166,7 @@ def ended(harness: Harness, code: str, attempt: int = 1, *, retryable: bool = Fa
 
 def called(harness: Harness, attempt: int = 1) -> None:
     """The action of step `a` makes a call that cannot be repeated."""
-    facts = {"agent": "other", "action": "fire", "risk": "R1", "effect": "at_most_once"}
+    facts: dict[str, Any] = {"agent": "other", "action": "fire", "risk": "R1", "effect": "at_most_once"}
     facts |= {"key": "k", "payload": "p"}
     harness.apply(CallStarted(at=harness.now, call="a/1", step="a", attempt=attempt, **facts))
 
@@ -185,7 +185,7 @@ def test_what_a_person_said_of_a_call_is_known_to_a_fork_of_the_fork(end) -> Non
     lost = StepOutcomeUnknown(at=harness.now, step="a", attempt=1, key="k", call="a/1")
     harness.actions.clear()
     harness.apply(lost)
-    said = {"happened": True, "actor": "boss", "output": 7, "call": "a/1"}
+    said: dict[str, Any] = {"happened": True, "actor": "boss", "output": 7, "call": "a/1"}
     harness.apply(StepOutcomeResolved(at=harness.now, step="a", attempt=1, **said))
     harness.cancel()
     fork = forked(harness)

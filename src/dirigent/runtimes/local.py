@@ -227,10 +227,7 @@ class LocalRuntime:
         await self._begin(definition, started).durable()
 
     def cancel_child(self, live: LiveExecution, command: CancelChild) -> None:
-        """Cancel the execution that a step started, before it begins anything; its end ends the step.
-
-        Why it is cancelled goes to the journal first.
-        """
+        """Cancel what a step started, at once; why goes to the journal first. Its end ends the step."""
         try:
             live.flush()
         except DirigentError:  # nothing is recorded any more; the turn that follows says so
