@@ -25,7 +25,6 @@ from dirigent.engine.forks import Forks
 from dirigent.engine.signals import Signals
 from dirigent.interpreter.inputs import check_input
 from dirigent.interpreter.reading import Reading
-from dirigent.ports import ExecutionRow
 
 GOALS_PER_SECOND_MAX = 100_000
 PRIORITY_MAX = 9
@@ -128,11 +127,10 @@ class Engine(Decisions, Signals, Forks):
         await self.wait_rest(execution_id, patience_ms=patience_ms)
         return self.read(execution_id)
 
-    async def wait_rest(self, execution_id: str, *, patience_ms: int = 0) -> ExecutionRow:
-        """As `rest`, for who only wants to know its status: nothing of its history is read."""
+    async def wait_rest(self, execution_id: str, *, patience_ms: int = 0) -> None:
+        """As `rest`, for who does not want to know how it stands: nothing of its history is read."""
         before = self._clock.now_ms() + patience_ms if patience_ms else 0
         await self.runtime.rest(execution_id, before=before)
-        return self.row(execution_id)
 
     async def cancel(self, execution_id: str, actor: str, reason: str = "") -> None:
         """Stop an execution and all it started; nothing new acts from here on but what undoes."""
