@@ -20,7 +20,7 @@ STATUS_OF_CODES = {
     "action_failed": 422,
     "agent_timeout": 504,
     "step_timeout": 504,
-    "circuit_open": 503,
+    **dict.fromkeys(("circuit_open", "no_place_left"), 503),
     "agent_error": 502,
     "bad_output": 502,
 }

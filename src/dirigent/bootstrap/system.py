@@ -351,8 +351,9 @@ class Dirigent:
 
     def _executor_health(self, active: int) -> dict[str, str]:
         alone = [f"{agent} is left alone for {tenant}" for tenant, agent in self.dispatcher.breakers.open()]
-        detail = "; ".join([f"{active} executions in memory", *alone])
-        return _component("executor", "degraded" if alone else "online", detail)
+        less = [*alone, *self.dispatcher.capacity.left()]
+        detail = "; ".join([f"{active} executions in memory", *less])
+        return _component("executor", "degraded" if less else "online", detail)
 
     def _database_health(self) -> dict[str, str]:
         instead = self.settings.not_used()

@@ -178,6 +178,12 @@ class TransientError(DirigentError):
     http_status = 503
 
 
+class NoPlaceLeft(TransientError):
+    """Every place of an agent is taken by a call that nobody waits for any more and that does not end."""
+
+    code = "no_place_left"
+
+
 class HeartbeatMissed(TransientError):
     """An action gave no sign of life for longer than it may."""
 

@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from contextvars import copy_context
 from functools import partial
 from typing import Any
 
-from dirigent.domain.errors import TransientError
+from dirigent.execution.processes import Processes
+from dirigent.execution.threads import Threads
 from dirigent.security.admission import AGENT_ATTRIBUTE, Admission
 
 THREADS_MAX = 64
 PROCESSES_MIN = 2  # so that one that hangs does not hold up all others on a machine of one core
 
+Left = Callable[[str, Future[Any]], None]
+
 
 class BlockingCalls:
     """Runs plain functions beside the event loop. Threads and processes are made when they are first needed.
 
-    A call whose time is over goes on to its own end beside everything else; nobody waits for what it gives.
+    A process is ended when the time of its call is over. A thread cannot be: it goes on to its own end,
+    nobody waits for what it gives, and `left` is told whose it is, with a future that is done at that end.
     """
 
     def __init__(self) -> None:
-        self._threads: ThreadPoolExecutor | None = None
-        self._processes: ProcessPoolExecutor | None = None
+        self.left: Left = lambda agent, future: None
+        self._threads: Threads | None = None
+        self._processes: Processes | None = None
 
-    async def in_thread(self, call: Callable[[], Any]) -> Any:
-        """What a function gives, with the caller's context around it."""
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="dirigent-action")
-        running = partial(copy_context().run, call)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, running)
+    async def in_thread(self, agent: str, call: Callable[[], Any]) -> Any:
+        """What a function of an agent gives, with the caller's context around it."""
+        threads = self._threads
+        if threads is None:
+            threads = self._threads = Threads(THREADS_MAX, "dirigent-action")
+        future = threads.submit(partial(copy_context().run, call))
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if threads.leave(future):
+                self.left(agent, future)
+            raise
 
     async def in_process(self, agent: type[Any], action: str, arguments: dict[str, Any]) -> Any:
         """What an action of a fresh agent gives in another process. Raises `TransientError` where that dies.
@@ -42,20 +51,15 @@ class BlockingCalls:
         The agent's class is imported there, so it stands at the top of a module and needs no arguments.
         """
         if self._processes is None:
-            spawn = multiprocessing.get_context("spawn")
-            self._processes = ProcessPoolExecutor(max(PROCESSES_MIN, os.cpu_count() or 1), mp_context=spawn)
-        running = partial(_call, agent, action, arguments)
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._processes, running)
-        except BrokenProcessPool as error:
-            self._processes = None
-            raise TransientError(f"The process that ran {agent.__name__}.{action} ended.") from error
+            self._processes = Processes(max(PROCESSES_MIN, os.cpu_count() or 1))
+        work = partial(_call, agent, action, arguments)
+        return await self._processes.run(work, f"{agent.__name__}.{action}")
 
     def close(self) -> None:
-        """Begin nothing more; what runs in a thread ends with the process."""
-        for pool in (self._threads, self._processes):
-            if pool is not None:
-                pool.shutdown(wait=False, cancel_futures=True)
+        """Begin nothing more; what runs in a process ends now, what runs in a thread with this process."""
+        for calls in (self._threads, self._processes):
+            if calls is not None:
+                calls.close()
         self._threads = self._processes = None
 
 

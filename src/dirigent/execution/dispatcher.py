@@ -11,13 +11,20 @@ import msgspec
 from msgspec.structs import replace
 
 from dirigent.domain.effect_event import OUTCOME_UNKNOWN
-from dirigent.domain.errors import DirigentError, Refused
+from dirigent.domain.errors import DirigentError, NoPlaceLeft, Refused
 from dirigent.domain.event import CallEnded, CallStarted, Failure, OutcomeObserved, StepCompleted, StepFailed
 from dirigent.domain.policy import Decision, Subject
 from dirigent.execution.breaker import Breakers
 from dirigent.execution.budget import Budgets
 from dirigent.execution.context import CallContext
-from dirigent.execution.failures import failure_of, is_certain, is_transient, was_let_out
+from dirigent.execution.failures import (
+    circuit_open,
+    failure_of,
+    is_certain,
+    is_transient,
+    unreadable,
+    was_let_out,
+)
 from dirigent.execution.filling import filled_in
 from dirigent.execution.gates import Gates, Judgement, held_back
 from dirigent.execution.limits import Capacity, time_limit
@@ -73,7 +80,8 @@ class Dispatcher:
         self.registry = registry
         self.breakers = breakers or Breakers(world.clock.now_ms)
         self.budgets = Budgets()
-        self._capacity = Capacity()
+        self.capacity = Capacity()
+        registry.tell_left(self.capacity.keep)
         self._gates = gates
         self._world = world
         self._recorder = Recorder(world.clock.now_ms)
@@ -128,7 +136,7 @@ class Dispatcher:
         result or the exception is passed on, and a call that raises or is cancelled frees its place.
         """
         bound = self.registry.agent(agent)
-        return await self._capacity.submit(bound.key, func, *args, limit=bound.max_concurrency, **kwargs)
+        return await self.capacity.submit(bound.key, func, *args, limit=bound.max_concurrency, **kwargs)
 
     def _turn_away(self, request: Request, action: Action, judgement: Judgement, ledger: Ledger) -> None:
         recorder = self._recorder
@@ -154,7 +162,7 @@ class Dispatcher:
         ledger: Ledger,
     ) -> None:
         outcome = Outcome()
-        place = self._capacity.place(action.agent.key, action.agent.max_concurrency)
+        place = self.capacity.place(action.agent.key, action.agent.max_concurrency)
         try:
             with place if place.take() else await place.turn():
                 ledger.note(self._recorder.started(request, action, judgement))
@@ -162,6 +170,8 @@ class Dispatcher:
                 if not action.pure:
                     await ledger.durable()
                 await self._act(request, action, arguments, ledger, outcome)
+        except NoPlaceLeft as error:  # nothing was begun
+            outcome.unknown, outcome.failure = False, failure_of(error)
         finally:
             self._settle(request, action, outcome)
         self._record_outcome(request, action, outcome, ledger)
@@ -210,7 +220,7 @@ class Dispatcher:
         """Run the action inside its circuit, time limit and admission; the outcome is filled in."""
         tenant, agent = request.passport.tenant, action.agent.key
         if not self.breakers.allows(tenant, agent):
-            outcome.unknown, outcome.failure = False, _circuit_open(agent)
+            outcome.unknown, outcome.failure = False, circuit_open(agent)
             return
         if action.announced:
             outcome.sent_at, outcome.reference = self._recorder.now(), request.reference
@@ -291,7 +301,7 @@ class Dispatcher:
         """Ask whether an effect happened, under the name that the receiver gave it where it gave one."""
         lookup = action.spec.lookup
         if not can_be_read_back(action) or not lookup:
-            return self._recorder.observed(request, None, _unreadable(action))
+            return self._recorder.observed(request, None, unreadable(action.name))
         call = f"{request.call or request.step}/lookup"
         asked = replace(request, action=lookup, started=False, look=False, call=call)
         try:
@@ -330,7 +340,7 @@ class Dispatcher:
         ledger: Ledger,
     ) -> Any:
         outcome = Outcome()
-        place = self._capacity.place(action.agent.key, action.agent.max_concurrency)
+        place = self.capacity.place(action.agent.key, action.agent.max_concurrency)
         try:
             with place if place.take() else await place.turn():
                 ledger.note(self._recorder.call_started(request, action, judgement))
@@ -391,7 +401,7 @@ class Dispatcher:
         try:
             return await self._nested(request, ledger)
         except DirigentError as error:
-            if isinstance(error, Refused) or not request.proposed:
+            if isinstance(error, Refused | NoPlaceLeft) or not request.proposed:
                 raise
             rule = "model.unfit_proposal"
             ledger.note(
@@ -463,17 +473,8 @@ def _place_of(request: Request) -> tuple[str, str, int]:
     return request.execution_id, request.call or request.step, request.attempt
 
 
-def _unreadable(action: Action) -> Failure:
-    return Failure(code="not_queryable", message=f"{action.name} cannot be read back.")
-
-
 def _denial(judgement: Judgement) -> Failure:
     return Failure(code="policy_denied", message=judgement.reason, rules=judgement.decision.rules)
-
-
-def _circuit_open(agent: str) -> Failure:
-    message = f"{agent} failed too often; it is left alone for a while."
-    return Failure(code="circuit_open", message=message, retryable=True)
 
 
 def _nested_reason(judgement: Judgement) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from dirigent.domain.errors import DirigentError, HeartbeatMissed, Refused, TransientError
+from dirigent.domain.errors import DirigentError, HeartbeatMissed, NoPlaceLeft, Refused, TransientError
 from dirigent.domain.event import Failure
 from dirigent.execution.elsewhere import EndedElsewhere
 from dirigent.execution.stepping import TimeLimitPassed
@@ -26,7 +26,7 @@ def failure_of(error: Exception) -> Failure:
         return Failure(code=error.code, message=str(error), retryable=True)
     if isinstance(error, TimeoutError):
         return Failure(code=AGENT_TIMEOUT, message=str(error) or "The time limit passed.", retryable=True)
-    if isinstance(error, HeartbeatMissed):
+    if isinstance(error, HeartbeatMissed | NoPlaceLeft):
         return Failure(code=error.code, message=str(error), retryable=True)
     if isinstance(error, TransientError | ConnectionError):
         return Failure(code="transient", message=str(error), retryable=True)
@@ -58,3 +58,14 @@ def is_certain(error: Exception, failure: Failure, *, repeatable: bool) -> bool:
 def was_let_out(error: Exception) -> bool:
     """Whether anything may have left before it failed; only a call of a server can say that nothing did."""
     return not isinstance(error, EndedElsewhere) or error.let_out
+
+
+def circuit_open(agent: str) -> Failure:
+    """An agent is not called because it failed too often."""
+    message = f"{agent} failed too often; it is left alone for a while."
+    return Failure(code="circuit_open", message=message, retryable=True)
+
+
+def unreadable(action: str) -> Failure:
+    """What an action did cannot be read back."""
+    return Failure(code="not_queryable", message=f"{action} cannot be read back.")

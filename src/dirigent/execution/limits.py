@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Self
 
-from dirigent.domain.errors import InvalidInput
+from dirigent.domain.errors import InvalidInput, NoPlaceLeft
 from dirigent.execution import threads
 from dirigent.execution.failures import AGENT_TIMEOUT, STEP_TIMEOUT
 from dirigent.execution.registry import Action
@@ -25,13 +25,18 @@ class Places:
     """So many places, given in the order of asking: `with place if place.take() else await place.turn():`.
 
     Unlike an `asyncio.Semaphore` it holds across event loops and threads, so that a bound is one bound
-    also where workers run on loops of their own.
+    also where workers run on loops of their own. `left` counts the places of calls that nobody waits for and
+    that go on all the same; where it is all of `places`, who asks for one is refused: none may come free.
     """
 
-    __slots__ = ("_free", "_lock", "_waiting")
+    __slots__ = ("_free", "_lock", "_owed", "_waiting", "left", "of", "places")
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, of: str) -> None:
+        self.places = places
+        self.of = of
+        self.left = 0
         self._free = places
+        self._owed = 0  # of those left, the ones whose place is still to be given back
         self._lock = threading.Lock()
         self._waiting: deque[Future[None]] = deque()
 
@@ -44,11 +49,13 @@ class Places:
             return True
 
     async def turn(self) -> Self:
-        """Wait for a place."""
+        """Wait for a place; raises `NoPlaceLeft`."""
         with self._lock:
             if self._free:
                 self._free -= 1
                 return self
+            if self.left >= self.places:
+                raise self._none_left()
             turn: Future[None] = Future()
             self._waiting.append(turn)
         try:
@@ -65,14 +72,46 @@ class Places:
     def __exit__(self, *exception: object) -> None:
         self._give_back()
 
+    def keep(self, call: Future[Any]) -> None:
+        """A call goes on that is about to give its place back: it is given back when the call has ended."""
+        with self._lock:
+            self.left += 1
+            self._owed += 1
+            if self.left >= self.places:
+                while self._waiting:
+                    turn = self._waiting.popleft()
+                    if turn.set_running_or_notify_cancel():
+                        turn.set_exception(self._none_left())
+        call.add_done_callback(self._has_ended)
+
+    def _has_ended(self, _call: Future[Any]) -> None:
+        with self._lock:
+            self.left -= 1
+            if self._owed:
+                self._owed -= 1  # its place is given back as any other
+            else:
+                self._free_one()
+
     def _give_back(self) -> None:
         with self._lock:
-            while self._waiting:
-                turn = self._waiting.popleft()
-                if turn.set_running_or_notify_cancel():
-                    turn.set_result(None)
-                    return
-            self._free += 1
+            if self._owed:
+                self._owed -= 1
+            else:
+                self._free_one()
+
+    def _free_one(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if turn.set_running_or_notify_cancel():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    def _none_left(self) -> NoPlaceLeft:
+        return NoPlaceLeft(
+            f"All {self.places} places of {self.of} are taken by calls whose time is over, and which run on.",
+            fix="See what hangs there; an action that may hang belongs in a process: runs_in='process'.",
+        )
 
 
 class Capacity:
@@ -87,8 +126,20 @@ class Capacity:
         places = self._places.get(agent)
         if places is None:
             with self._lock:
-                places = self._places.setdefault(agent, Places(limit or CALLS_AT_ONCE))
+                places = self._places.setdefault(agent, Places(limit or CALLS_AT_ONCE, agent))
         return places
+
+    def keep(self, agent: str, call: Future[Any]) -> None:
+        """A call of an agent goes on though nobody waits for it: its place stays taken until it has ended."""
+        self.place(agent).keep(call)
+
+    def left(self) -> list[str]:
+        """A sentence for each agent that has calls of this kind."""
+        return [
+            f"{places.left} of {places.places} places of {places.of} are taken by calls whose time is over"
+            for places in list(self._places.values())
+            if places.left
+        ]
 
     async def submit(
         self, agent: str, func: Callable[..., Any], *args: Any, limit: int | None = None, **kwargs: Any

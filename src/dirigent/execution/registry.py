@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from dirigent.domain.agent import ActionSpec, AgentSpec, Effect
 from dirigent.domain.canonical import storable
 from dirigent.domain.errors import Conflict, InvalidInput, NotFound
-from dirigent.execution.blocking import BlockingCalls
+from dirigent.execution.blocking import BlockingCalls, Left
 from dirigent.execution.flows import Flows
 from dirigent.execution.tools import Tool, matching_tools
 from dirigent.interpreter.inputs import Misfit
@@ -86,7 +86,7 @@ class Action:
         if self.takes_context:
             arguments = {**arguments, CONTEXT_PARAMETER: context}
         if self.spec.runs_in == "thread":
-            return await self._blocking.in_thread(functools.partial(method, **arguments))
+            return await self._blocking.in_thread(self.agent.key, functools.partial(method, **arguments))
         return await method(**arguments)
 
     def plain_output(self, value: Any) -> Any:
@@ -210,6 +210,10 @@ class Registry:
         for key in [key for key in self._agents if key != kept.key]:
             self._forget(key)
         return kept
+
+    def tell_left(self, told: Left) -> None:
+        """Have somebody told of every call of a blocking action that goes on though its time is over."""
+        self._blocking.left = told
 
     def close(self) -> None:
         """Let go of the threads and processes that blocking actions ran in."""
