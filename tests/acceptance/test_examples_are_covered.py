@@ -45,6 +45,19 @@ COVERED: dict[str, dict[str, tuple[str, ...]]] = {
             f"{LOADING}test_a_mistake_is_told_with_its_place_and_a_fix",
         ),
     },
+    "E002-02": {
+        "inventory: as printed, and its three actions": (
+            "agents/test_inventory.py::test_the_printed_agent_is_there",
+            "agents/test_inventory.py::test_ten_on_hand_less_four_reserved_are_six",
+            "agents/test_inventory.py::test_more_than_there_is_changes_nothing",
+            "agents/test_inventory.py::test_a_key_counts_once",
+            "agents/test_demand.py::test_fifty_two_weeks_of_sales",
+            "agents/test_demand.py::test_it_is_only_a_proposal",
+        ),
+        "feedback-analyst: as printed": (
+            "agents/test_feedback_analysis.py::test_the_printed_agent_is_there",
+        ),
+    },
     "E002-03": {
         "a registered agent is used by its steps": (f"{ENGINE}test_agents_are_registered_as_printed",),
         "a second one only with replace": (f"{ENGINE}test_a_type_is_registered_once",),
@@ -129,7 +142,7 @@ COVERED: dict[str, dict[str, tuple[str, ...]]] = {
 # What is not there yet, and what it waits for. An example may stand in both.
 MISSING = {
     "E002-01": "HTTP: POST /api/v1/workflows; a designer; enhance_content as in E002-02",
-    "E002-02": "the agents social-media-content, feedback-analyst and inventory do not come with Dirigent",
+    "E002-02": "schedule_content, publish_content and analyze_content of social-media-content",
     "E002-03": "an agent as a server of its own: there are no remote agents",
     "E002-04": "databases, brokers and addresses of agents: none of these services is used",
     "E002-06": "HTTP: /ws",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dirigent.agents.catalogue import catalogue
 from dirigent.agents.commerce.inventory import InventoryAgent
 from dirigent.agents.commerce.stock_ledger import InsufficientStock, StockChange
+from dirigent.domain.agent import Effect, Risk
 from dirigent.domain.errors import Conflict, InvalidInput
+from dirigent.execution.registry import Registry
 from tests.agents.fakes import invoke
 from tests.agents.stockroom import TENANT, Stockroom, again, of
 
@@ -24,6 +29,20 @@ async def room() -> AsyncIterator[Stockroom]:
     await room.update(of("mug", 10, "first", reserve=4))
     yield room
     room.records.close()
+
+
+def test_the_printed_agent_is_there() -> None:
+    """Under its type and name, with the printed actions; only one of them changes anything."""
+    text = (Path(__file__).parents[1] / "fixtures" / "examples" / "002-02-agents.json").read_text("utf-8")
+    (printed,) = (one for one in json.loads(text)["agents"] if one["type"] == "inventory")
+    spec = Registry(catalogue()).agent(printed["name"])
+    assert (spec.key, spec.domain) == ("inventory", "commerce")
+    assert {name: (action.risk, action.effect) for name, action in spec.actions.items()} == {
+        "check_stock": (Risk.R0, Effect.READ),
+        "update_inventory": (Risk.R1, Effect.KEYED),
+        "forecast_demand": (Risk.R0, Effect.READ),
+    }
+    assert sorted(spec.actions) == sorted(printed["actions"])
 
 
 async def test_ten_on_hand_less_four_reserved_are_six(room: Stockroom) -> None:
