@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from dirigent import Context, Dirigent, Effect, Risk, Workflow, action, agent
+from dirigent.api.app import create_app
 from dirigent.domain.errors import TransientError
 from dirigent.interpreter.reading import Reading
 from dirigent.settings import Settings
 from tests.acceptance.till import until
+from tests.acceptance.wire import client_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WATCH = EXAMPLES / "workflows" / "stock_watch.yaml"
@@ -79,6 +81,23 @@ async def test_more_than_there_is_fails_the_step_and_changes_nothing(dirigent: D
     assert (step.error.code, step.attempts) == ("insufficient_stock", 1)
     assert "11 of 'mug' are wanted, 10 available" in step.error.message
     assert on_hand(dirigent) == {"mug": 10}
+
+
+async def test_over_http_it_is_a_conflict(dirigent: Dirigent) -> None:
+    """The status is 409, with the code and what to do; what fits comes back as an envelope."""
+    async with client_of(create_app(dirigent.services())) as http:
+        for delta, status in ((-11, 409), (-10, 200)):
+            changes = [{"product_id": "mug", "delta": delta, "reason": "sale"}]
+            body = {"action": "update_inventory", "inputs": {"changes": changes}, "org_id": TENANT}
+            answer = await http.post("/api/are/agents/inventory/execute", json=body)
+            assert answer.status_code == status
+            told = answer.json()
+            if status == 409:
+                assert told["code"] == "insufficient_stock"
+                assert "Nothing of the whole call was changed" in told["detail"]
+            else:
+                (record,) = told["envelope"]["records"]
+                assert record["data"]["levels"][0]["on_hand"] == 0
 
 
 async def test_the_same_key_in_two_runs_counts_once(dirigent: Dirigent) -> None:

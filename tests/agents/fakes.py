@@ -22,6 +22,7 @@ KEYS = {
     "order_lines": ("order_id", "line"),
     "messages": ("message_id",),
     "suppressions": ("address",),
+    "stock": ("product_id",),
 }
 CONTACT = {
     "contact_id": "k-1",

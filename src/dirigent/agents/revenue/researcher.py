@@ -69,7 +69,7 @@ def _customer_of(records: BoundRecords, lead_id: str | None) -> str:
 
 
 def _gaps(records: BoundRecords, lead_id: str | None, purchases: Purchases, day: date | None) -> list[Gap]:
-    gaps = [_no_orders()] if not purchases.sales else [_silence(), _stock(), *_nameless(purchases)]
+    gaps = [_no_orders()] if not purchases.sales else [_silence(), _stock(records), *_nameless(purchases)]
     if day is not None:
         gaps.extend(_season(records, day))
     if lead_id is not None:
@@ -85,8 +85,9 @@ def _silence() -> Gap:
     return Gap(about="reason of the silence", why="The books hold orders, not conversations.")
 
 
-def _stock() -> Gap:
-    return Gap(about="availability", why="There are no stock records, so no product is promised.")
+def _stock(records: BoundRecords) -> Gap:
+    known = "Stock on record was not looked at" if records.count("stock") else "There are no stock records"
+    return Gap(about="availability", why=f"{known}, so no product is promised.")
 
 
 def _nameless(purchases: Purchases) -> list[Gap]:
