@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from email.message import Message as Headers
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
@@ -35,30 +35,32 @@ class StrictRoute(APIRoute):
 
 
 class BoundedRoute(APIRoute):
-    """A route whose body is at most 1 MB of anything; its router reads it."""
+    """A route whose body is at most 1 MB of anything, or `bytes_max` of it; its router reads it."""
+
+    bytes_max: ClassVar[int] = BODY_MAX_BYTES
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Bound the body, then do what a route does."""
         handle = super().get_route_handler()
 
         async def bounded(request: Request) -> Response:
-            return await handle(Request(request.scope, _bounded(request)))
+            return await handle(Request(request.scope, _bounded(request, self.bytes_max)))
 
         return bounded
 
 
-def _bounded(request: Request) -> Receive:
+def _bounded(request: Request, bytes_max: int = BODY_MAX_BYTES) -> Receive:
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > BODY_MAX_BYTES:
-        raise _too_large()
+    if declared.isdigit() and int(declared) > bytes_max:
+        raise _too_large(bytes_max)
     received = 0
 
     async def receive() -> Message:
         nonlocal received
         message = await request.receive()
         received += len(message.get("body", b""))
-        if received > BODY_MAX_BYTES:
-            raise _too_large()
+        if received > bytes_max:
+            raise _too_large(bytes_max)
         return message
 
     return receive
@@ -80,7 +82,5 @@ def _check_declared(request: Request) -> None:
         )
 
 
-def _too_large() -> PayloadTooLarge:
-    return PayloadTooLarge(
-        f"The body is larger than {BODY_MAX_BYTES // 1024} KB.", fix="Send less at a time."
-    )
+def _too_large(bytes_max: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is larger than {bytes_max // 1024} KB.", fix="Send less at a time.")

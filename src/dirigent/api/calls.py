@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -14,15 +14,21 @@ from dirigent.api.strict_json import read_json
 from dirigent.api.tenancy import Asked, joined
 from dirigent.domain.errors import InvalidInput
 from dirigent.intake.served_calls import ServedCalls
-from dirigent.ports.remote import RemoteAnswer, RemoteCall
+from dirigent.ports.remote import CALL_BYTES_MAX, RemoteAnswer, RemoteCall
 
 JSON = "application/json"
 GONE = "http.disconnect"
 
 
+class CallRoute(BoundedRoute):
+    """A route that takes inputs as large as a step may have them."""
+
+    bytes_max: ClassVar[int] = CALL_BYTES_MAX
+
+
 def calls_router(served: ServedCalls) -> APIRouter:
     """The one address that other engines call."""
-    router = APIRouter(tags=["agents"], route_class=BoundedRoute)
+    router = APIRouter(tags=["agents"], route_class=CallRoute)
 
     @router.post("/api/v1/agents/{agent_type}/calls")
     async def take_call(agent_type: str, request: Request, asked: Asked) -> Response:

@@ -15,6 +15,8 @@ from dirigent.domain.errors import ActionFailed, DirigentError, Refused
 from dirigent.domain.event import Failure
 from dirigent.integrations.reply_body import read_body
 from dirigent.ports.remote import (
+    ANSWER_BYTES_MAX,
+    CALL_BYTES_MAX,
     ERROR,
     FAILED,
     OFFLINE,
@@ -32,8 +34,6 @@ from dirigent.security.agent_keys import VARIABLE, authorization
 if TYPE_CHECKING:
     import httpx2
 
-CALL_BYTES_MAX = 1024 * 1024
-ANSWER_BYTES_MAX = 9 * 1024 * 1024
 CONNECT_SECONDS = 5.0
 LOOK_SECONDS = 2.0
 LOOK_AGAIN_SECONDS = 5.0

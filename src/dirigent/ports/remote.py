@@ -7,10 +7,13 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 import msgspec
 from msgspec import Meta
 
+from dirigent.domain.canonical import VALUE_BYTES_MAX
 from dirigent.domain.event import Failure, Origin
 
 SUCCEEDED, FAILED, UNCLEAR, OUTCOME_UNKNOWN = "succeeded", "failed", "unclear", "outcome_unknown"
 ONLINE, OFFLINE, ERROR, UNASKED = "online", "offline", "error", "unknown"
+
+CALL_BYTES_MAX = ANSWER_BYTES_MAX = VALUE_BYTES_MAX + 1024 * 1024  # what a step may take or give, and a frame
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
