@@ -61,9 +61,20 @@ COVERED: dict[str, dict[str, tuple[str, ...]]] = {
     "E002-03": {
         "a registered agent is used by its steps": (f"{ENGINE}test_agents_are_registered_as_printed",),
         "a second one only with replace": (f"{ENGINE}test_a_type_is_registered_once",),
+        "an agent as a server of its own": (
+            "remote/test_printed.py::test_a_server_has_the_same_actions",
+            "remote/test_printed.py::test_a_step_with_its_type_uses_the_printed_address",
+            "remote/test_processes.py::test_the_printed_inventory_agent",
+            "remote/test_processes.py::test_killed_in_the_middle_of_an_effect",
+        ),
     },
     "E002-04": {
         "the printed defaults": (f"{ENGINE}test_the_printed_surroundings_are_the_defaults",),
+        "each agent's address, printed and in use": (
+            "remote/test_presence.py::test_each_printed_agent_has_its_variable_and_default",
+            "remote/test_presence.py::test_the_configuration_shows_the_defaults",
+            "remote/test_printed.py::test_a_step_with_its_type_uses_the_printed_address",
+        ),
         "none of the services": (f"{ENGINE}test_services_that_are_named_and_not_there_are_told",),
     },
     "E002-05": {
@@ -143,8 +154,7 @@ COVERED: dict[str, dict[str, tuple[str, ...]]] = {
 MISSING = {
     "E002-01": "HTTP: POST /api/v1/workflows; a designer; enhance_content as in E002-02",
     "E002-02": "schedule_content, publish_content and analyze_content of social-media-content",
-    "E002-03": "an agent as a server of its own: there are no remote agents",
-    "E002-04": "databases, brokers and addresses of agents: none of these services is used",
+    "E002-04": "databases and brokers: what is used instead is told, the services are not used",
     "E002-06": "HTTP: /ws",
     "E002-07": "HTTP: POST /api/v1/workflows",
     "E002-08": "HTTP: POST /api/v1/workflows/execute",

@@ -11,6 +11,7 @@ EVENTS = "intake/events/"
 HTTP = "acceptance/test_http_events.py::"
 SHIPPED = "acceptance/test_event_workflows.py::"
 KEEPER = "intake/schedules/test_keeper.py::"
+REMOTE = "remote/"
 JOURNAL = "../src/dirigent/testing/conformance.py::"
 QUEUE = "../src/dirigent/testing/queue_conformance.py::"
 SEED = "acceptance/test_seed_workflows.py::"
@@ -301,6 +302,31 @@ COVERED: dict[str, tuple[str, ...]] = {
         "acceptance/test_cli_key.py::test_a_key_is_rotated",
         "storage/test_encryption.py::test_a_crash_between_two_files_is_gone_on_from",
     ),
+    "AGT-53": (
+        f"{REMOTE}test_processes.py::test_the_printed_inventory_agent",
+        f"{REMOTE}test_processes.py::test_killed_in_the_middle_of_an_effect",
+        f"{REMOTE}test_processes.py::test_stopped",
+        f"{REMOTE}test_processes.py::test_the_documented_port_is_the_default",
+        f"{REMOTE}test_calls.py::test_no_answer_to_a_keyed_effect",
+        f"{REMOTE}test_calls.py::test_no_answer_to_an_effect_that_must_not_be_repeated",
+        f"{REMOTE}test_presence.py::test_online_and_offline",
+    ),
+    "INT-17": (
+        f"{REMOTE}test_presence.py::test_the_configuration_shows_the_defaults",
+        f"{REMOTE}test_printed.py::test_a_step_with_its_type_uses_the_printed_address",
+    ),
+    "INT-18": (
+        f"{REMOTE}test_keys.py::test_without_a_key_nothing_is_answered",
+        f"{REMOTE}test_keys.py::test_a_key_is_changed_without_a_gap",
+        f"{REMOTE}test_keys.py::test_no_key_is_ever_told",
+    ),
+    **dict.fromkeys(
+        ("CFG-36", "CFG-37", "CFG-38", "CFG-39"),
+        (
+            f"{REMOTE}test_presence.py::test_each_printed_agent_has_its_variable_and_default",
+            f"{REMOTE}test_printed.py::test_a_step_with_its_type_uses_the_printed_address",
+        ),
+    ),
 }
 
 # What is not there, and what it waits for. A row may stand in both.
@@ -318,6 +344,10 @@ ALL = {
     *(f"WFD-{number:02}" for number in range(1, 26)),
     *(f"EXE-{number:02}" for number in range(1, 25)),
     *(f"QUE-{number:02}" for number in range(1, 25)),
+    *(f"CFG-{number}" for number in range(36, 40)),
+    "AGT-53",
+    "INT-17",
+    "INT-18",
     "SEC-09",
 }
 

@@ -70,24 +70,28 @@ def lay(**step: Any) -> Definition:
     return definition_from({"name": "lay", "steps": [one | step]})
 
 
-def started(folder: Path, port: int) -> tuple[subprocess.Popen[str], str]:
+MASON = ("mason", "--from", "masons:Mason")
+
+
+def started(
+    folder: Path, port: int, agent: tuple[str, ...], environment: dict[str, str]
+) -> tuple[subprocess.Popen[str], str]:
     """A server as a user starts it, and where it answers."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DIRIGENT_", "PORT"))}
     process = subprocess.Popen(
         [
             *(sys.executable, "-c", "from dirigent.cli.main import main; main()"),
-            *("agent", "serve", "mason", "--from", "masons:Mason"),
-            *("--port", str(port), "--data", str(folder / "mason")),
+            *("agent", "serve", *agent, "--port", str(port), "--data", str(folder / agent[0])),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=folder,
-        env={**kept, "DIRIGENT_AGENT_KEY": KEY},
+        env={**kept, **environment},
     )
     deadline = time.monotonic() + WAIT_SECONDS_MAX
     while time.monotonic() < deadline and process.poll() is None:
-        holder = describe(folder / "mason") if (folder / "mason").is_dir() else None
+        holder = describe(folder / agent[0]) if (folder / agent[0]).is_dir() else None
         if holder is not None and holder.pid == process.pid and holder.url:
             return process, holder.url
         time.sleep(0.05)
@@ -96,9 +100,11 @@ def started(folder: Path, port: int) -> tuple[subprocess.Popen[str], str]:
 
 
 @contextmanager
-def serving(folder: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(
+    folder: Path, port: int = 0, agent: tuple[str, ...] = MASON, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server until the end of the block."""
-    process, url = started(folder, port)
+    process, url = started(folder, port, agent, environment or {"DIRIGENT_AGENT_KEY": KEY})
     try:
         yield process, url
     finally:
@@ -106,7 +112,7 @@ def serving(folder: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str]
         out, err = process.communicate(timeout=WAIT_SECONDS_MAX)
     if process.returncode != -signal.SIGKILL:
         assert (process.returncode, err) == (0, "")
-        assert "serves the agent mason" in out
+        assert f"serves the agent {agent[0]}" in out
 
 
 @pytest.fixture
@@ -176,6 +182,23 @@ async def test_stopped(tmp_path: Path, masons: Any) -> None:
     assert (health["status"], health["components"]["agent:mason"]["status"]) == ("healthy", "offline")
     assert failed.error is not None
     assert (failed.status, failed.error.code) == ("failed", "not_taken")
+
+
+async def test_the_printed_inventory_agent(tmp_path: Path) -> None:
+    """`agent serve inventory`, then INVENTORY_AGENT_URL: a step uses it, with no key set."""
+    step = {"id": "ask", "type": "agent", "agent_type": "inventory", "action": "check_stock"}
+    definition = definition_from({"name": "w", "steps": [{**step, "fallback": {"value": "ask by phone"}}]})
+    home = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    with serving(tmp_path, 0, ("inventory",), **home) as (_, url):
+        environment = {"INVENTORY_AGENT_URL": url, **home}
+        settings = read_settings(environment=environment, folder=tmp_path, data_folder=tmp_path / "engine")
+        async with Dirigent(settings=settings) as engine:
+            reading = await engine.run(definition)
+            said = dirigent("ls", "-o", "json", data=tmp_path / "inventory", **home)
+    assert (reading.status, reading.output["reason"] != "") == ("completed", True)
+    assert [row["workflow"] for row in said.data] == ["inventory.check_stock"]
+    async with Dirigent(settings=settings) as engine:
+        assert (await engine.run(definition)).output == "ask by phone"
 
 
 def test_an_agent_without_a_documented_port(tmp_path: Path) -> None:
