@@ -21,16 +21,19 @@ AT_ONCE = 1000
 
 
 async def measure(setting: Setting) -> list[Figure]:
-    """Fill one store; then run over it and over empty ones in turn."""
+    """Fill one store; then run over it, each time between two empty ones, whose difference is noise."""
     count = EXECUTIONS_FULL if setting.full else EXECUTIONS
     full = setting.place("history")
     seconds = await _fill(full, count)
     opened = await _open_s(full)
-    old, new = [], []
+    old, new, noise, ratios = [], [], [], []
     for number in range(setting.rounds):
-        new.append((await steps_per_second(setting.place(f"empty-{number}"), "nothing"))[0])
-        old.append((await steps_per_second(full, "nothing"))[0])
-    ratio = median([after / before for after, before in zip(old, new, strict=True)])
+        before = await _speed(setting.place(f"empty-{number}-before"))
+        old.append(await _speed(full))
+        after = await _speed(setting.place(f"empty-{number}-after"))
+        new += [before, after]
+        noise.append(after / before)
+        ratios.append(2 * old[-1] / (before + after))
     stored = sum(file.stat().st_size for file in full.iterdir() if file.is_file())
     return [
         Figure(name="executions of history", value=count, unit="", note=f"written in {seconds:.0f} s"),
@@ -38,8 +41,18 @@ async def measure(setting: Setting) -> list[Figure]:
         Figure(name="  opened", value=opened, unit="s"),
         Figure(name="pure steps over an empty store", value=median(new), unit="steps/s"),
         Figure(name="pure steps over the history", value=median(old), unit="steps/s"),
-        Figure(name="history over empty", value=ratio, unit="", target=AS_FAST),
+        Figure(
+            name="history over empty",
+            value=median(ratios),
+            unit="",
+            target=AS_FAST,
+            note=f"empty over empty: {min(noise):.2f} to {max(noise):.2f}",
+        ),
     ]
+
+
+async def _speed(folder: Path) -> float:
+    return (await steps_per_second(folder, "nothing"))[0]
 
 
 async def _fill(folder: Path, count: int) -> float:
