@@ -54,8 +54,12 @@ COVERED: dict[str, dict[str, tuple[str, ...]]] = {
             "agents/test_demand.py::test_fifty_two_weeks_of_sales",
             "agents/test_demand.py::test_it_is_only_a_proposal",
         ),
-        "feedback-analyst: as printed": (
+        "feedback-analyst: as printed, and its three actions": (
             "agents/test_feedback_analysis.py::test_the_printed_agent_is_there",
+            "agents/test_feedback_analysis.py::test_the_printed_phrases",
+            "agents/test_feedback_analysis.py::test_labelled_texts",
+            "agents/test_feedback_analysis.py::test_thirty_labelled_sentences",
+            "agents/test_feedback_replies.py::test_one_star_and_a_refund_demand",
         ),
     },
     "E002-03": {

@@ -10,6 +10,7 @@ TRIGGERS = "intake/triggers/"
 EVENTS = "intake/events/"
 HTTP = "acceptance/test_http_events.py::"
 SHIPPED = "acceptance/test_event_workflows.py::"
+FEEDBACK = "agents/test_feedback"
 KEEPER = "intake/schedules/test_keeper.py::"
 REMOTE = "remote/"
 JOURNAL = "../src/dirigent/testing/conformance.py::"
@@ -327,6 +328,16 @@ COVERED: dict[str, tuple[str, ...]] = {
             f"{REMOTE}test_printed.py::test_a_step_with_its_type_uses_the_printed_address",
         ),
     ),
+    "AGT-34": (
+        f"{FEEDBACK}_analysis.py::test_the_printed_phrases",
+        f"{FEEDBACK}_analysis.py::test_labelled_texts",
+        f"{FEEDBACK}_analysis.py::test_a_mood_that_falls",
+    ),
+    "AGT-35": (
+        f"{FEEDBACK}_replies.py::test_one_star_and_a_refund_demand",
+        f"{FEEDBACK}_replies.py::test_nothing_is_promised_and_nothing_repeated",
+    ),
+    "AGT-36": (f"{FEEDBACK}_analysis.py::test_thirty_labelled_sentences",),
 }
 
 # What is not there, and what it waits for. A row may stand in both.
@@ -349,6 +360,7 @@ ALL = {
     "INT-17",
     "INT-18",
     "SEC-09",
+    *(f"AGT-{number}" for number in range(34, 37)),
 }
 
 
