@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +189,47 @@ async def test_nobody_answers_a_ticket(dirigent: Dirigent, clock: FrozenClock) -
     ended = await run.ended()
     assert (ended.status, ended.output) == ("completed", {"routed_to": "hotline", "answered": False})
     assert ended.steps["escalate"].status == "succeeded"
+
+
+LAUNCH = {"brand_id": "b-1", "content_topic": "New Product Launch"}
+SOCIAL = {**LAUNCH, "day": "2023-12-01", "timezone": "Europe/Rome"}
+POOR = {"terms": ["single origin"], "banned_terms": ["cheap"], "key_messages": ["Our cheap beans are here"]}
+
+
+async def test_posts_go_out_at_their_times(dirigent: Dirigent, clock: FrozenClock, tmp_path: Path) -> None:
+    """At nine, one and five in Rome; each post waits for its time and for a person, and leaves once."""
+    run = await begin(dirigent, "social_posts", **SOCIAL)
+    waiting = await run.waits_for("each[0].time", "each[1].time", "each[2].time")
+    planned = [one["at"] for one in waiting.steps["plan"].output["confirmations"]]
+    assert planned == ["2023-12-01T08:00:00Z", "2023-12-01T12:00:00Z", "2023-12-01T16:00:00Z"]
+    assert waiting.steps["improve"].status == "skipped"
+    texts = [post["text"] for post in waiting.steps["write"].output["content"]]
+    for number, at in enumerate(planned):
+        clock.move(round(datetime.fromisoformat(at).timestamp() * 1000) - 1 - clock.now_ms())
+        assert _posts(tmp_path) == number
+        clock.move(1)
+        await run.comes_to(lambda _: dirigent.engine.approvals(execution=run.id))
+        [asked] = dirigent.engine.approvals(execution=run.id)
+        assert asked.preview["texts"] == [texts[number]]
+        await approve(dirigent, run, "ben")
+        await run.comes_to(lambda now, step=f"each[{number}].publish": now.steps[step].output)
+    ended = await run.ended()
+    assert ended.status == "completed"
+    assert [one["published"] for one in ended.output["results"]] == [True, True, True]
+    assert _posts(tmp_path) == 3
+
+
+async def test_held_posts_are_told_at_their_times(tmp_path: Path, clock: FrozenClock) -> None:
+    """Delivery is off: the run comes to its end, each post with the reason, poor ones improved before."""
+    async with Dirigent(settings=Settings(data_folder=tmp_path, actor="ann"), clock=clock) as dirigent:
+        run = await begin(dirigent, "social_posts", **SOCIAL, guidelines=POOR)
+        waiting = await run.waits_for("each[0].time", "each[1].time", "each[2].time")
+        assert waiting.steps["improve"].output["quality_score"] == 100
+        clock.move(60 * DAY_MS)
+        ended = await run.ended()
+    assert [one["held_reason"] for one in ended.output["results"]] == ["delivery_disabled"] * 3
+    assert _posts(tmp_path) == 0
+
+
+def _posts(folder: Path) -> int:
+    return len(list((folder / "outbox").glob("*.eml")))

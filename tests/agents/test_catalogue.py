@@ -70,7 +70,13 @@ def test_what_leaves_the_house_is_known() -> None:
     outward = [
         f"{spec.key}.{name}" for spec in SPECS for name, action in spec.actions.items() if action.outward
     ]
-    assert outward == ["delivery.send", "http.send", "http.send_once", "notifier.send_outside"]
+    assert outward == [
+        "delivery.send",
+        "http.send",
+        "http.send_once",
+        "notifier.send_outside",
+        "social-media-content.publish_content",
+    ]
 
 
 def test_importing_the_catalogue_loads_no_number_cruncher() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -12,7 +12,7 @@ from dirigent.agents.content.brief import Brief
 from dirigent.agents.content.drafting import Draft
 from dirigent.agents.content.platforms import OnPlatform, PlatformName
 from dirigent.domain.canonical import digest_of
-from dirigent.domain.errors import NotFound
+from dirigent.domain.errors import InvalidInput, NotFound
 from dirigent.domain.shape import Shape
 from dirigent.ports import BoundRecords, Context
 
@@ -80,6 +80,17 @@ def rows_of(records: BoundRecords, content_ids: Sequence[str]) -> dict[str, dict
                 f"There is no content {content_id!r} on record.", code="content_not_found", nearest=nearest
             )
     return {content_id: found[content_id] for content_id in asked}
+
+
+def for_platform(rows: Mapping[str, Mapping[str, Any]], platform: PlatformName | None) -> None:
+    """Raise `InvalidInput` where a post was written for another platform than the one named."""
+    for content_id, row in rows.items():
+        if platform is not None and row["platform"] != platform:
+            raise InvalidInput(
+                f"{content_id} was written for {row['platform']}, not for {platform}.",
+                fix="Leave platform out: each post goes to its own.",
+                field="platform",
+            )
 
 
 def brief_on_record(records: BoundRecords, content: Content) -> Brief | None:

@@ -215,6 +215,7 @@ CREATE TABLE IF NOT EXISTS contents (
     state        TEXT NOT NULL DEFAULT 'draft'
         CONSTRAINT "a post is a draft, scheduled or published" CHECK (state IN ('draft', 'scheduled', 'published')),
     scheduled_at TIME_TEXT,
+    scheduled_by TEXT,
     published_at TIME_TEXT,
     external_id  TEXT,
     run_id       TEXT,
