@@ -91,7 +91,7 @@ async def test_with_delivery_a_post_leaves_once(tmp_path: Path) -> None:
     """Called twice, in two runs, there is one post; it says what was written, and the record who has it."""
     async with _open(tmp_path, delivery=True) as dirigent:
         [post] = await _drafts(dirigent, "x")
-        said = {"content_ids": [post["content_id"]], "platform": "x"}
+        said: dict[str, Any] = {"content_ids": [post["content_id"]], "platform": "x"}
         first = await _do(dirigent, "publish_content", **said)
         again = await _do(dirigent, "publish_content", **said)
         [row] = dirigent.records.fetch(TENANT, "contents")
@@ -111,7 +111,7 @@ async def test_at_level_1_a_person_decides_about_the_very_texts(tmp_path: Path) 
     """The request shows what was handed in; texts that are not those of the posts are refused."""
     async with _open(tmp_path, delivery=True) as dirigent:
         [post] = await _drafts(dirigent, "x")
-        said = {"content_ids": [post["content_id"]], "texts": [post["text"]]}
+        said: dict[str, Any] = {"content_ids": [post["content_id"]], "texts": [post["text"]]}
         asks = await _do(dirigent, "publish_content", Autonomy.L1, **said)
         [asked] = dirigent.engine.approvals()
         assert (asks.status, asked.preview["texts"], _outbox(tmp_path)) == (
@@ -145,7 +145,7 @@ async def test_a_hook_gets_each_post_once(tmp_path: Path) -> None:
     web = Poster([TransientError("reset"), WebReply(status=503, headers={}, body=b"")])
     async with _open(tmp_path, delivery=True, web=web) as dirigent:
         [post] = await _drafts(dirigent, "x")
-        said = {"content_ids": [post["content_id"]], "hook": HOOK}
+        said: dict[str, Any] = {"content_ids": [post["content_id"]], "hook": HOOK}
         reading = await _do(dirigent, "publish_content", **said)
         again = await _do(dirigent, "publish_content", **said)
     assert reading.output["results"][0]["external_id"] == "77"
