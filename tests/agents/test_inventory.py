@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -16,9 +16,9 @@ from dirigent.agents.catalogue import catalogue
 from dirigent.agents.commerce.inventory import InventoryAgent
 from dirigent.agents.commerce.stock_ledger import InsufficientStock, StockChange
 from dirigent.domain.agent import Effect, Risk
-from dirigent.domain.errors import Conflict, InvalidInput
+from dirigent.domain.errors import Conflict, InvalidInput, TransientError
 from dirigent.execution.registry import Registry
-from tests.agents.fakes import invoke
+from tests.agents.fakes import FakeRecords, invoke
 from tests.agents.stockroom import TENANT, Stockroom, again, of
 
 
@@ -134,6 +134,37 @@ async def test_an_empty_tenant_has_an_honest_answer() -> None:
     assert (await room.check()).reason == "No product was named."
 
 
+async def test_only_what_is_short(room: Stockroom) -> None:
+    """Levels above their points are left out; what is not on record is named all the same."""
+    await room.update(of("cup", 1, reorder_point=2), of("pot", 5, reorder_point=2))
+    short = await invoke(InventoryAgent, "check_stock", room.context(), only_below=True)
+    assert [level.product_id for level in short.levels] == ["cup"]
+    asked = {"product_ids": ["pan", "pot", "cup"], "only_below": True}
+    short = await invoke(InventoryAgent, "check_stock", room.context(), **asked)
+    assert ([level.product_id for level in short.levels], short.unknown) == (["cup"], ["pan"])
+    none = await invoke(InventoryAgent, "check_stock", room.context(), product_ids=["pot"], only_below=True)
+    assert (none.levels, none.reason) == ([], "Nothing is below its reorder point.")
+    assert (await room.check("pan")).reason == "None of these is on record."
+
+
+async def test_where_others_are_always_faster_it_is_worth_another_try(room: Stockroom) -> None:
+    """What looked covered is gone when it is booked, three times over: the step may try again."""
+    context = room.context()
+    real = context.records
+
+    class Overtaken:
+        """Records whose stock is taken by others between looking and booking."""
+
+        fetch = real.fetch
+
+        def save(self, *_: object) -> int:
+            raise InvalidInput("A rule of the records is broken: stock on hand does not fall below zero.")
+
+    context.records = cast(FakeRecords, Overtaken())
+    with pytest.raises(TransientError, match="nothing was booked"):
+        await room.update(of("mug", -1), ctx=context)
+
+
 async def test_everything_is_listed_where_nothing_is_named(room: Stockroom) -> None:
     """By product id."""
     await room.update(of("cup", 1))
@@ -152,6 +183,23 @@ async def test_a_change_is_told_to_whoever_follows(room: Stockroom) -> None:
     context = room.context()
     await room.update(of("mug", 10, "first", reserve=4), ctx=context)
     assert context.published == []
+
+
+async def test_falling_below_the_point_is_told_once(room: Stockroom) -> None:
+    """By the change that did it, or that named the point; not by those that come while it is short."""
+    fell = []
+    for change in (
+        of("mug", 0, reorder_point=6),
+        of("mug", -1),
+        of("mug", -1),
+        of("mug", 9),
+        of("mug", -9),
+        of("mug", 0, reorder_point=50),
+    ):
+        context = room.context()
+        await room.update(change, ctx=context)
+        fell += [data["fell_below"] for _, data, _ in context.published]
+    assert fell == [False, True, False, False, True, True]
 
 
 async def test_a_step_that_died_before_it_told_tells_when_tried_again(room: Stockroom) -> None:

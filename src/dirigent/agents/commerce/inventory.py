@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -17,10 +17,12 @@ from dirigent.agents.commerce.sales_history import (
 )
 from dirigent.agents.commerce.stock_ledger import (
     LEAD_TIME_DAYS_MAX,
+    Moved,
     ProductId,
     StockChange,
     StockLevel,
     book,
+    changes_of_step,
     read_levels,
 )
 from dirigent.agents.forecasting import Timeline
@@ -64,17 +66,17 @@ class InventoryAgent:
     """Keeps the stock, foretells demand, proposes what to order."""
 
     @action(risk=Risk.R0, effect=Effect.READ)
-    async def check_stock(self, product_ids: ProductIds | None = None, *, ctx: Context) -> Stock:
-        """Say what there is of some products, or of all of them."""
-        levels = read_levels(ctx.records, product_ids)
-        if product_ids is None:
-            reason = None if levels else "No stock is on record."
-            return Stock(levels=list(levels.values()), unknown=[], reason=reason)
-        asked = dict.fromkeys(product_ids)
+    async def check_stock(
+        self, product_ids: ProductIds | None = None, only_below: bool = False, *, ctx: Context
+    ) -> Stock:
+        """Say what there is of some products, or of all; `only_below` leaves out what is not short."""
+        known = read_levels(ctx.records, product_ids)
+        asked = dict.fromkeys(known if product_ids is None else product_ids)
+        found = [known[product] for product in asked if product in known]
         return Stock(
-            levels=[levels[product] for product in asked if product in levels],
-            unknown=[product for product in asked if product not in levels],
-            reason=None if asked else "No product was named.",
+            levels=[level for level in found if level.below_reorder_point or not only_below],
+            unknown=[product for product in asked if product not in known],
+            reason=_why_nothing(product_ids, found, only_below=only_below),
         )
 
     @action(risk=Risk.R1, effect=Effect.KEYED)
@@ -82,19 +84,15 @@ class InventoryAgent:
         """Book what came in, went out, or was promised; all changes of a call, or none.
 
         A product comes into being with its first change. Raises `insufficient_stock` where more is taken
-        than is available. Tells `inventory.changed` of every product that changed.
+        than is available. Tells `inventory.changed` of every product that changed, with its level, and
+        whether it `fell_below` its reorder point by this.
         """
         counted, repeated = book(ctx, changes)
         touched = list(dict.fromkeys(change.product_id for change in changes))
         levels = read_levels(ctx.records, touched)
-        own = ctx.records.fetch(
-            "stock_changes",
-            where={"change_id": [*counted, *repeated], "run_id": ctx.execution_id, "step": ctx.step},
-            columns=("product_id",),
-        )
-        moved = {row["product_id"] for row in own}  # also by an earlier attempt that did not get to tell it
+        moved = changes_of_step(ctx, [*counted, *repeated])
         told = (
-            ctx.publish(CHANGED, levels[product].model_dump(mode="json"), subject=product)
+            ctx.publish(CHANGED, _told(levels[product], moved[product]), subject=product)
             for product in touched
             if product in moved
         )
@@ -121,6 +119,25 @@ class InventoryAgent:
             coverage=coverage,
         )
         return await asyncio.to_thread(_answer, question, sales, ctx)
+
+
+def _why_nothing(asked: list[str] | None, found: list[StockLevel], *, only_below: bool) -> str | None:
+    """Why there is no level to show; None where there is one."""
+    if asked is None and not found:
+        return "No stock is on record."
+    if not found:
+        return "None of these is on record." if asked else "No product was named."
+    if only_below and not any(level.below_reorder_point for level in found):
+        return "Nothing is below its reorder point."
+    return None
+
+
+def _told(level: StockLevel, moved: Moved) -> dict[str, Any]:
+    """The data of the event about a product."""
+    before = level.available - moved.available
+    was_below = not moved.named_point and level.reorder_point is not None and before < level.reorder_point
+    fell_below = level.below_reorder_point and not was_below
+    return {**level.model_dump(mode="json"), "fell_below": fell_below}
 
 
 def _answer(question: Question, sales: list[Sale] | None, ctx: Context) -> DemandForecast:

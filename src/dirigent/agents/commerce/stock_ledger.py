@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from dirigent.domain.errors import Conflict, InvalidInput
+from dirigent.domain.errors import Conflict, InvalidInput, TransientError
 from dirigent.domain.shape import Shape
 from dirigent.ports import BoundRecords, Context
 
@@ -63,6 +64,14 @@ class StockChange(Shape):
 Row = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a step did to a product: how many more are available, and whether it named a reorder point."""
+
+    available: float = 0
+    named_point: bool = False
+
+
 def read_levels(records: BoundRecords, product_ids: Sequence[str] | None = None) -> dict[str, StockLevel]:
     """Levels by product id, of some products or of all; what is not on record is missing."""
     where = None if product_ids is None else {"product_id": list(product_ids)}
@@ -76,18 +85,37 @@ def book(ctx: Context, changes: Sequence[StockChange]) -> tuple[list[str], list[
     that stands for another change.
     """
     rows = _distinct(_row(ctx, number, change) for number, change in enumerate(changes))
-    for attempt in range(1, TRIES_MAX + 1):
+    for _ in range(TRIES_MAX):
         new = _not_counted(ctx.records, rows)
         _check_sums(ctx.records, new)
-        try:
-            ctx.records.save("stock_changes", new)
-        except InvalidInput:
-            if attempt == TRIES_MAX:
-                raise
-            continue  # another process was faster: look again at what there is
-        counted = {row["change_id"] for row in new}
-        return [row["change_id"] for row in new], [key for key in rows if key not in counted]
-    raise AssertionError("the last try returns or raises")
+        if _kept(ctx.records, new):
+            counted = {row["change_id"] for row in new}
+            return [row["change_id"] for row in new], [key for key in rows if key not in counted]
+    raise TransientError("Others changed the same stock over and over; nothing was booked.")
+
+
+def changes_of_step(ctx: Context, change_ids: Sequence[str]) -> dict[str, Moved]:
+    """By product what this step changed, now or at an earlier attempt that did not get to tell it."""
+    moved: dict[str, Moved] = {}
+    own = {"change_id": list(change_ids), "run_id": ctx.execution_id, "step": ctx.step}
+    for row in ctx.records.fetch("stock_changes", where=own):
+        before = moved.get(row["product_id"], Moved())
+        moved[row["product_id"]] = Moved(
+            available=before.available + row["delta"] - row["reserve"],
+            named_point=before.named_point or row["reorder_point"] is not None,
+        )
+    return moved
+
+
+def _kept(records: BoundRecords, rows: Sequence[Row]) -> bool:
+    """Whether the rows are on record; not where others were faster and a sum no longer allows them."""
+    try:
+        records.save("stock_changes", rows)
+    except InvalidInput as error:
+        if error.field:
+            raise
+        return False
+    return True
 
 
 def _level(row: Mapping[str, Any]) -> StockLevel:

@@ -12,6 +12,7 @@ from dirigent.domain.errors import InvalidInput
 from dirigent.storage.statements import load_statements
 
 STAGE_KIB = 32 * 1024
+ANALYSED_ROWS = 1_000
 
 _SQL = load_statements("dirigent.storage.sqlite", "records_load.sql")
 _KEYS: Mapping[str, str] = {
@@ -48,6 +49,7 @@ class SqliteLoad:
         self._imported_at = imported_at
         connection.execute(f"{_SQL[f'stage {entity}']} {_SQL['stage withdrawn']}")
         connection.execute(f"PRAGMA temp.cache_size = -{STAGE_KIB}")
+        connection.pragma("analysis_limit", ANALYSED_ROWS)
         marks = ", ".join("?" * (len(columns) + 1))
         self._staging = f"INSERT INTO staged (line, {', '.join(self._checked(columns))}) VALUES ({marks})"
 

@@ -145,6 +145,9 @@ SELECT :tenant, sku, description, unit_price FROM (
 ) WHERE true
 ON CONFLICT DO UPDATE SET name = coalesce(excluded.name, name), price = excluded.price;
 
+-- Without figures SQLite takes a tenant for a handful of lines and goes through all of them to find a product's.
+ANALYZE order_lines;
+
 -- name: merge customers
 DELETE FROM customers WHERE tenant = :tenant AND customer_id IN (SELECT key FROM withdrawn);
 INSERT INTO customers (tenant, customer_id, name, country)
