@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from typing import Any
 
 import pytest
 
+from dirigent.execution.blocking import BlockingCalls
 from dirigent.testing.simulation.loop import SimulatedLoop, simulated_loop
 from dirigent.testing.simulation.scheduler import TURN_S, Scheduler
 
@@ -175,3 +177,18 @@ def test_a_timer_can_be_cancelled_until_it_runs() -> None:
 
         loop.run_until_complete(work())
         assert len(seen) == 1
+
+
+def test_blocking_actions_run_without_threads() -> None:
+    """What runs in a thread or a process elsewhere runs here on the loop's own, and still takes its time."""
+    loop, calls = made(), BlockingCalls()
+
+    async def work() -> tuple[str, float]:
+        began = asyncio.get_running_loop().time()
+        name = await calls.in_thread("mill", lambda: threading.current_thread().name)
+        return name, asyncio.get_running_loop().time() - began
+
+    name, took = loop.run_until_complete(work())
+    assert name == threading.current_thread().name
+    assert took > 0
+    calls.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -37,12 +37,13 @@ class BlockingCalls:
         threads = self._threads
         if threads is None:
             threads = self._threads = Threads(THREADS_MAX, "dirigent-action")
-        future = threads.submit(partial(copy_context().run, call))
+        handed = _Handed(threads)
+        running = partial(copy_context().run, call)
         try:
-            return await asyncio.wrap_future(future)
+            return await asyncio.get_running_loop().run_in_executor(handed, running)
         except asyncio.CancelledError:
-            if threads.leave(future):
-                self.left(agent, future)
+            if handed.future is not None and threads.leave(handed.future):
+                self.left(agent, handed.future)
             raise
 
     async def in_process(self, agent: type[Any], action: str, arguments: dict[str, Any]) -> Any:
@@ -61,6 +62,18 @@ class BlockingCalls:
             if calls is not None:
                 calls.close()
         self._threads = self._processes = None
+
+
+class _Handed(Executor):
+    """Takes one call for an event loop, which may also be one without threads, and keeps hold of it."""
+
+    def __init__(self, threads: Threads) -> None:
+        self.future: Future[Any] | None = None
+        self._threads = threads
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.future = self._threads.submit(partial(fn, *args, **kwargs))
+        return self.future
 
 
 def _call(agent: type[Any], action: str, arguments: dict[str, Any]) -> Any:

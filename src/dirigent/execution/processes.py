@@ -8,6 +8,7 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
@@ -35,13 +36,16 @@ class Processes:
         Function and result are pickled. Where the caller waits no longer the process is killed, and the next
         call has another.
         """
-        errand = _Errand(work, name)
-        future = self._waiters.submit(partial(self._serve, errand))
+        errand = _Errand(self, name)
         try:
-            return await asyncio.wrap_future(future)
+            return await asyncio.get_running_loop().run_in_executor(errand, work)
         except asyncio.CancelledError:
             errand.break_off()
             raise
+
+    def submit(self, errand: _Errand, work: Work) -> Future[Any]:
+        """Have an errand done as soon as there is a process for it."""
+        return self._waiters.submit(partial(self._serve, errand, work))
 
     def close(self) -> None:
         """Begin nothing more, and end what runs."""
@@ -52,14 +56,14 @@ class Processes:
         while self._idle:
             self._idle.pop().end()
 
-    def _serve(self, errand: _Errand) -> Any:
+    def _serve(self, errand: _Errand, work: Work) -> Any:
         self._under_way.add(errand)
         try:
             worker = self._idle.pop()
         except IndexError:
             worker = _Worker()
         try:
-            return errand.run(worker)
+            return errand.run(worker, work)
         finally:
             self._under_way.discard(errand)
             if self._closed:
@@ -68,23 +72,26 @@ class Processes:
                 self._idle.append(worker)
 
 
-class _Errand:
-    """One call; it may be broken off from another thread at any moment."""
+class _Errand(Executor):
+    """Takes one call for an event loop; it may be broken off from another thread at any moment."""
 
-    def __init__(self, work: Work, name: str) -> None:
-        self._work = work
+    def __init__(self, processes: Processes, name: str) -> None:
+        self._processes = processes
         self._name = name
         self._worker: _Worker | None = None
         self._over = False
         self._lock = threading.Lock()
 
-    def run(self, worker: _Worker) -> Any:
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return self._processes.submit(self, partial(fn, *args, **kwargs))
+
+    def run(self, worker: _Worker, work: Work) -> Any:
         with self._lock:
             if self._over:
                 raise asyncio.CancelledError
             self._worker = worker
         try:
-            return worker.ask(self._work)
+            return worker.ask(work)
         except (EOFError, OSError) as error:
             raise TransientError(f"The process that ran {self._name} ended.") from error
         finally:
