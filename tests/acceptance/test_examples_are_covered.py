@@ -12,6 +12,8 @@ TESTS = Path(__file__).parents[1]
 FIXTURES = TESTS / "fixtures"
 
 SEED = "acceptance/test_seed_workflows.py::"
+CONTENT = "acceptance/test_content_creation.py::"
+PRINTED = "acceptance/test_printed_agents.py::"
 ENGINE = "acceptance/test_seed_engine.py::"
 LOADING = "interpreter/test_loading.py::"
 WIRING = "acceptance/test_wiring.py::"
@@ -40,12 +42,31 @@ COVERED: dict[str, dict[str, tuple[str, ...]]] = {
             f"{SEED}test_the_printed_schedule",
             "interpreter/test_lint.py::test_the_printed_workflow_gets_one_warning",
         ),
+        "enhance_content is a known action, and the shipped agent makes poor content better": (
+            f"{CONTENT}test_poor_content_is_made_better",
+            f"{CONTENT}test_good_content_is_left_as_it_is",
+        ),
         "an operator beside a full expression": (
             f"{LOADING}test_conditions_with_an_operator_become_comparisons",
             f"{LOADING}test_a_mistake_is_told_with_its_place_and_a_fix",
         ),
     },
     "E002-02": {
+        "all four are listed with these actions": (f"{PRINTED}test_all_are_listed_with_their_actions",),
+        "each action runs with real output on the sample inputs of its contract": (
+            f"{PRINTED}test_every_printed_action_has_a_sample",
+            f"{PRINTED}test_an_action_gives_something_real",
+        ),
+        "social-media-content: its five actions": (
+            "agents/test_social_media.py::test_a_post_for_each_platform",
+            "agents/test_social_media.py::test_a_poor_post_becomes_better",
+            "agents/test_content_schedule.py::test_three_posts_over_a_working_day",
+            "acceptance/test_publishing.py::test_while_delivery_is_off_each_post_is_told_as_held",
+            "acceptance/test_publishing.py::test_with_delivery_a_post_leaves_once",
+            "agents/test_content_figures.py::test_three_posts_with_given_numbers",
+            "agents/test_content_figures.py::test_few_impressions_prove_nothing",
+            "agents/test_content_figures.py::test_real_headline_tests",
+        ),
         "inventory: as printed, and its three actions": (
             "agents/test_inventory.py::test_the_printed_agent_is_there",
             "agents/test_inventory.py::test_ten_on_hand_less_four_reserved_are_six",
@@ -156,8 +177,7 @@ COVERED: dict[str, dict[str, tuple[str, ...]]] = {
 
 # What is not there yet, and what it waits for. An example may stand in both.
 MISSING = {
-    "E002-01": "HTTP: POST /api/v1/workflows; a designer; enhance_content as in E002-02",
-    "E002-02": "schedule_content, publish_content and analyze_content of social-media-content",
+    "E002-01": "HTTP: POST /api/v1/workflows; a designer",
     "E002-04": "databases and brokers: what is used instead is told, the services are not used",
     "E002-06": "HTTP: /ws",
     "E002-07": "HTTP: POST /api/v1/workflows",

@@ -328,6 +328,30 @@ COVERED: dict[str, tuple[str, ...]] = {
             f"{REMOTE}test_printed.py::test_a_step_with_its_type_uses_the_printed_address",
         ),
     ),
+    "AGT-29": (
+        "agents/test_social_media.py::test_a_post_for_each_platform",
+        "agents/test_social_media.py::test_topics_are_told_in_different_ways",
+        "agents/test_social_media.py::test_every_draft_fits",
+        "agents/test_social_media.py::test_every_fault_costs_its_points",
+    ),
+    "AGT-30": (
+        "agents/test_content_schedule.py::test_three_posts_over_a_working_day",
+        "acceptance/test_example_workflows.py::test_posts_go_out_at_their_times",
+    ),
+    "AGT-31": (
+        "acceptance/test_publishing.py::test_while_delivery_is_off_each_post_is_told_as_held",
+        "acceptance/test_publishing.py::test_with_delivery_a_post_leaves_once",
+        "acceptance/test_telling_what_is_held.py::test_every_way_out_is_shut",
+    ),
+    "AGT-32": (
+        "agents/test_content_figures.py::test_three_posts_with_given_numbers",
+        "agents/test_content_figures.py::test_real_headline_tests",
+    ),
+    "AGT-33": (
+        "agents/test_social_media.py::test_a_poor_post_becomes_better",
+        "agents/test_social_media.py::test_it_never_gets_worse_and_claims_nothing_new",
+        "acceptance/test_content_creation.py::test_poor_content_is_made_better",
+    ),
     "AGT-34": (
         f"{FEEDBACK}_analysis.py::test_the_printed_phrases",
         f"{FEEDBACK}_analysis.py::test_labelled_texts",
@@ -360,7 +384,7 @@ ALL = {
     "INT-17",
     "INT-18",
     "SEC-09",
-    *(f"AGT-{number}" for number in range(34, 37)),
+    *(f"AGT-{number}" for number in range(29, 37)),
 }
 
 
