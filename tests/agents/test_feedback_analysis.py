@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dirigent.agents.catalogue import catalogue
 from dirigent.domain.agent import Effect, Risk
@@ -202,6 +204,31 @@ async def test_equal_feedback_gives_an_equal_analysis() -> None:
     assert first == await analyse(*texts)
     turned = await ask("analyze_feedback", items=items_of(*texts)[::-1])
     assert turned["results"][::-1] == first["results"]
+
+
+@given(
+    texts=st.lists(st.text(max_size=80) | st.sampled_from([GOOD, BAD]), max_size=6),
+    rating=st.none() | st.floats(1, 5),
+    at=st.none() | st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)),  # noqa: DTZ001
+)
+@settings(max_examples=100, deadline=None)
+async def test_whatever_is_said_is_read(texts: list[str], rating: float | None, at: datetime | None) -> None:
+    """Any text in any script has a mood within bounds and one result; labels add up."""
+    items = [{"text": text, "rating": rating, "at": at and at.isoformat()} for text in texts]
+    told = await analyse(*items)
+    assert [one["id"] for one in told["results"]] == [f"f-{number + 1}" for number in range(len(texts))]
+    assert sum(told["labels"].values()) == len(texts)
+    for one in told["results"]:
+        assert -1 <= one["sentiment"] <= 1
+        assert 0 <= one["confidence"] <= 1
+        assert (one["sentiment"] > 0.1) == (one["label"] == "positive")
+        assert (one["sentiment"] < -0.1) == (one["label"] == "negative")
+
+
+async def test_no_text_is_an_empty_one() -> None:
+    """A row without words has its rating."""
+    told = await analyse({"text": None, "rating": 2})
+    assert told["results"][0]["label"] == "negative"
 
 
 async def test_very_long_text_and_odd_characters() -> None:

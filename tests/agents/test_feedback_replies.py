@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
+from importlib import resources
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from dirigent.agents.feedback.reading import DEFAULT_TAXONOMY
 from dirigent.domain.errors import InvalidInput
 from tests.agents.feedback_desk import answer
 
@@ -28,6 +33,11 @@ SAID = {
     "foreign": ("Das war leider gar nicht gut", None),
     "only stars": ("", 4),
 }
+
+
+FILE = resources.files("dirigent.agents.feedback").joinpath("replies.yaml")
+SENTENCES = {tone: [*said.values()] for tone, said in yaml.safe_load(FILE.read_text("utf-8")).items()}
+TOPICS = f"(?:(?:{'|'.join(DEFAULT_TAXONOMY)})(?:, )?)+"
 
 
 async def test_one_star_and_a_refund_demand() -> None:
@@ -120,6 +130,25 @@ async def test_orders_in_the_text_change_nothing() -> None:
     assert not any(word in ordered["suggestion"]["body"] for word in ("500", "EUR", "prompt", "SYSTEM"))
     assert ordered["suggestion"]["body"].split("\n")[0] == plain["suggestion"]["body"].split("\n")[0]
     assert ordered["needs_human"] is True
+
+
+@given(
+    text=st.text(max_size=200) | st.sampled_from([one for one, _ in SAID.values()]),
+    rating=st.none() | st.sampled_from([1, 2.5, 3, 4, 5]),
+    tone=st.sampled_from(TONES),
+)
+@settings(max_examples=150, deadline=None)
+async def test_every_sentence_is_one_of_the_house(text: str, rating: float | None, tone: str) -> None:
+    """Whatever anybody writes, the answer is put together from the sentences that are on file, and topics."""
+    told = await answer(text, rating=rating, tone=tone)
+    if told["suggestion"] is None:
+        assert not text.strip()
+        assert rating is None
+        return
+    body = told["suggestion"]["body"]
+    for sentence in sorted(SENTENCES[tone], key=len, reverse=True):
+        body = re.sub(re.escape(sentence).replace(r"\{topics\}", TOPICS), "", body)
+    assert not body.strip(), body
 
 
 # --- policy -----------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ Note = Annotated[str, Field(max_length=500)]
 
 
 class Feedback(Shape):
-    """What a customer said: words, a rating from 1 (very bad) to 5 (very good), or both.
+    """What a customer said: words (no text is an empty one), a rating from 1, very bad, to 5, or both.
 
     `at` is when; a time without an offset is UTC. `source`, `author` and `about` are the house's own notes
     (a channel, who, which product); nothing is read into them.
@@ -33,6 +33,11 @@ class Feedback(Shape):
     source: Note | None = None
     author: Note | None = None
     about: Note | None = None
+
+    @field_validator("text", mode="before")
+    @classmethod
+    def _or_none(cls, text: object) -> object:
+        return "" if text is None else text
 
     @field_validator("at")
     @classmethod
