@@ -12,7 +12,6 @@ import msgspec
 import yaml
 
 STEM_LENGTH_MIN = 3
-PHRASE_WORDS_MAX = 5
 _REMEMBERED_MAX = 65_536
 _STRETCHED = re.compile(r"(\w)\1{2,}")
 

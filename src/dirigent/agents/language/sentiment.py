@@ -85,6 +85,7 @@ class _Reading:
         self.words = [_plain(token) for token in tokens]
         self._shouting = _shouts(tokens)
         self._idle: set[int] = set()
+        self._told: set[int] = set()  # what stands in a phrase, and says nothing else besides
 
     def coloured(self) -> list[_Coloured]:
         """What has colour, in order of its place; a negation that turns nothing round has a little itself."""
@@ -97,7 +98,9 @@ class _Reading:
             phrase = self.lexicon.phrase_at(self.words, place)
             length, worth = phrase or (1, self._worth(place))
             negation = self.words[place] in self.lexicon.negations
-            if negation and phrase is None:
+            if phrase is not None:
+                self._told.update(range(place, place + length))
+            elif negation:
                 self._idle.add(place)
             if not negation or phrase is None:
                 worth = self._in_context(place, length, worth)
@@ -122,6 +125,8 @@ class _Reading:
             near = self.words[before]
             if near in _CLAUSE_ENDS or near in self.lexicon.turns:
                 break
+            if before in self._told:
+                continue
             if near in self.lexicon.negations:
                 negations.append(before)
             elif distance <= EMPHASIS_WORDS:
