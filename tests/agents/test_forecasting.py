@@ -78,15 +78,47 @@ def test_the_spread_of_a_total_is_the_published_one(alpha: float) -> None:
 
 
 def test_a_season_is_found_taken_out_and_put_back() -> None:
-    """Factors of a week on a rising level come back; noise has no season, two cycles are too few."""
+    """Factors of a week on a rising level come back; noise has no season, in one cycle none is to be seen."""
     factors = [0.5, 0.8, 1.0, 1.2, 1.5, 1.0, 1.0]
     values = [(100 + step) * factors[step % 7] for step in range(70)]
     assert season_of(values, 7).indices == pytest.approx(factors, rel=0.02)
-    assert season_of(values[:20], 7) is NO_SEASON
+    assert season_of(values[:14], 7).indices == pytest.approx(factors, rel=0.1)
+    assert season_of(values[:13], 7) is NO_SEASON
     assert season_of([100 + value for value in noise(1, 70)], 7) is NO_SEASON
     ahead = outlook_of(values, horizon=14, period=7).expected(14)
     truth = [(170 + step) * factors[step % 7] for step in range(14)]
     assert ahead == pytest.approx(truth, rel=0.05)
+
+
+def test_what_has_no_season_is_rarely_given_one() -> None:
+    """Of noise in one of a hundred series, of a random walk in few."""
+    noisy = [season_of([200 + value for value in noise(seed, 60)], 12) for seed in range(200)]
+    walks = [season_of([500 + sum(noise(seed, 60)[:step]) for step in range(60)], 12) for seed in range(100)]
+    assert sum(found is not NO_SEASON for found in noisy) <= 6
+    assert sum(found is not NO_SEASON for found in walks) <= 15
+
+
+@pytest.mark.parametrize(("months", "growth", "share"), [(24, 0.01, 0.85), (36, 0.0, 1.0), (36, 0.01, 0.7)])
+def test_years_that_look_alike_are_foreseen(months: int, growth: float, share: float) -> None:
+    """Two or three years with a season: better than last year again, and the band covers what it says."""
+    ours, naive, inside = 0.0, 0.0, []
+    for seed in range(30):
+        chance = random.Random(seed)
+        phase = 6 * chance.random()
+        values = [
+            1_000
+            * (1 + growth) ** month
+            * (1 + 0.25 * math.sin(math.tau * month / 12 + phase))
+            * (1 + chance.gauss(0, 0.05))
+            for month in range(months + 6)
+        ]
+        known, came = values[:months], values[months:]
+        outlook = outlook_of(known, horizon=6, period=12, floor=0.0)
+        ours += rms(came, outlook.expected(6))
+        naive += rms(came, known[-12:-6])
+        inside.append(covered(outlook, came))
+    assert ours < share * naive
+    assert 0.65 <= sum(inside) / 30 <= 0.95
 
 
 def test_a_season_of_values_below_zero_adds() -> None:

@@ -86,7 +86,7 @@ def blend_of(values: Sequence[float], period: int, horizon: int) -> tuple[Blend,
     sparse = is_intermittent(values)
     cycle = 1 if sparse else period
     fits = FEW if len(values) <= FEW_MAX else SPARSE if sparse else SMOOTH
-    cuts = _cuts(len(values), horizon, cycle if len(values) >= CYCLES_MIN * cycle else 1)
+    cuts = _cuts(len(values), horizon, cycle)
     tried = [_fitted(values[:end], cycle, fits) for end, _ in cuts]
     stretches = [values[end : end + steps] for end, steps in cuts]
     errors = [
@@ -105,15 +105,18 @@ def blend_of(values: Sequence[float], period: int, horizon: int) -> tuple[Blend,
 def _cuts(length: int, horizon: int, period: int) -> list[tuple[int, int]]:
     """Where the stretches to be tried on begin, and how long they are, latest first."""
     steps = max(1, min(horizon, length // HELD_OUT_SHARE))
-    ends = (length - steps - trial * max(1, steps // TRIALS) for trial in range(TRIALS))
-    return [(end, steps) for end in ends if end >= max(TRIED_FROM, 2 * period)]
+    ends = [length - steps - trial * max(1, steps // TRIALS) for trial in range(TRIALS)]
+    seasonal = [end for end in ends if end >= CYCLES_MIN * period]
+    return [(end, steps) for end in seasonal or ends if end >= TRIED_FROM]
 
 
 def _fitted(values: Sequence[float], period: int, fits: Sequence[Fit]) -> list[Blend]:
     """Each method for itself, fitted to the series without its season."""
     season = season_of(values, period)
-    bare = season.without(values)
-    return [Blend(lines=((fit(bare), 1.0),), season=season, length=len(values)) for fit in fits]
+    bare, fitted = season.without(values), len(season.indices) - 1
+    lines = [fit(bare) for fit in fits]
+    counted = [replace(line, parameters=line.parameters + fitted) for line in lines]
+    return [Blend(lines=((line, 1.0),), season=season, length=len(values)) for line in counted]
 
 
 def _together(singles: Sequence[Blend], weights: Sequence[float]) -> Blend:
