@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 from fastapi import FastAPI
@@ -151,6 +152,7 @@ class Wire(httpx2.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self.app: FastAPI | None = None
+        self.cut = asyncio.Event()
         self.before: list[Exception] = []
         self.after: list[Exception] = []
         self.instead: list[Said] = []
@@ -166,7 +168,16 @@ class Wire(httpx2.AsyncBaseTransport):
             return self.instead.pop(0).reply()
         if self.app is None:
             raise httpx2.ConnectError("connection refused")
-        reply = await httpx2.ASGITransport(app=self.app, client=self.client).handle_async_request(request)
+        transport = httpx2.ASGITransport(app=self.app, client=self.client)
+        answering = asyncio.ensure_future(transport.handle_async_request(request))
+        cut = asyncio.ensure_future(self.cut.wait())
+        await asyncio.wait({answering, cut}, return_when=asyncio.FIRST_COMPLETED)
+        cut.cancel()
+        if not answering.done():
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
+            raise httpx2.ReadError("the line is dead")
+        reply = answering.result()
         if self.after:
             raise self.after.pop(0)
         return reply
@@ -227,7 +238,16 @@ def a_call(act: str = "print_one", *, contract: str = "", **given: Any) -> dict[
     }
 
 
-async def posted(press: Bench, call: Any, key: str = KEY, **options: Any) -> httpx2.Response:
+class Served(Protocol):
+    """Whatever has a server."""
+
+    @property
+    def server(self) -> AgentServer:
+        """The server."""
+        ...
+
+
+async def posted(press: Served, call: Any, key: str = KEY, **options: Any) -> httpx2.Response:
     """Send a call as somebody who has a key."""
     transport = httpx2.ASGITransport(app=press.server.app())
     headers = {"authorization": f"Bearer {key}", **options.pop("headers", {})}

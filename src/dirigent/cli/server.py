@@ -16,6 +16,7 @@ from dirigent.api.app import create_app
 from dirigent.api.services import LOOPBACK
 from dirigent.bootstrap import Dirigent
 from dirigent.cli.failures import DONE
+from dirigent.cli.patience import Impatient
 from dirigent.cli.screen import Screen, facts
 from dirigent.domain.errors import InvalidInput
 from dirigent.settings import Settings
@@ -48,6 +49,7 @@ async def answer(app: ASGIApp, listener: socket.socket) -> None:
     """Answer over HTTP until a signal asks for the end; what is under way then has a few seconds."""
     config = uvicorn.Config(
         app,
+        http=Impatient,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -21,6 +21,7 @@ from dirigent.domain.effect_event import StepOutcomeResolved as StepOutcomeResol
 from dirigent.domain.effect_event import StepOutcomeUnknown as StepOutcomeUnknown  # noqa: PLC0414
 from dirigent.domain.event_base import Event as Event  # noqa: PLC0414  # events are taken from here
 from dirigent.domain.event_base import Failure as Failure  # noqa: PLC0414
+from dirigent.domain.origin import Origin as Origin  # noqa: PLC0414
 from dirigent.domain.policy import Finding
 from dirigent.domain.trigger_event import ConnectorAdvanced as ConnectorAdvanced  # noqa: PLC0414
 from dirigent.domain.trigger_event import ConsumerAdvanced as ConsumerAdvanced  # noqa: PLC0414
@@ -38,23 +39,6 @@ from dirigent.domain.workflow_event import WorkflowPaused as WorkflowPaused  # n
 from dirigent.domain.workflow_event import WorkflowResumed as WorkflowResumed  # noqa: PLC0414
 from dirigent.domain.workflow_event import WorkflowRolledBack as WorkflowRolledBack  # noqa: PLC0414
 from dirigent.domain.workflow_event import WorkflowSaved as WorkflowSaved  # noqa: PLC0414
-
-
-class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The call of another engine that an execution carries out: what that engine calls it.
-
-    `step` is the step or call that asks, `attempt` its attempt, `key` the key of its effect, `now_ms` its
-    time. `reference` is what the receiver called the effect at an earlier attempt. `approved` says that a
-    person approved exactly this there.
-    """
-
-    execution_id: str
-    step: str
-    attempt: int
-    key: str
-    now_ms: int
-    reference: str = ""
-    approved: bool = False
 
 
 class Passport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

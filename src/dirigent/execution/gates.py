@@ -103,8 +103,6 @@ class Gates:
             return Judgement(course="run", decision=decision, reason="approved by a person")
         if decision.verdict is Verdict.REQUIRE_APPROVAL:
             return Judgement(course="ask", decision=decision, reason=decision.reason)
-        if origin is not None and not request.call:  # autonomy was weighed where the run began
-            return Judgement(course="run", decision=decision)
         if course is Course.ASK:
             reason = f"{action.spec.risk} asks a person at {level}"
             return Judgement(course="ask", decision=decision, reason=reason)

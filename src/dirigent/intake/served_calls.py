@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from dirigent.domain.canonical import digest_of
-from dirigent.domain.errors import Conflict, DirigentError, InvalidInput
+from dirigent.domain.errors import Conflict, DirigentError, InvalidInput, NotFound
 from dirigent.domain.event import ApprovalRequested, Event, Failure, OutcomeObserved, StepFailed, StepStarted
 from dirigent.domain.policy import Autonomy, clamp
 from dirigent.domain.workflow import Definition, FlowType, Kind, Step
@@ -103,7 +103,10 @@ class ServedCalls:
             if not self._engine.is_known(execution_id):
                 await self._engine.start(self._start(action, call, execution_id))
                 return await self._answered(action, execution_id)
-            answer = await self._answered(action, execution_id)
+            try:
+                answer = await self._answered(action, execution_id)
+            except NotFound:
+                return _put_away(action, execution_id)
             if answer.status in (SUCCEEDED, FAILED) and _may_be_tried_again(answer):
                 continue
             self._check_payload(call, execution_id)
@@ -137,20 +140,24 @@ class ServedCalls:
         A caller comes with a later attempt only where its own journal says that the one before did not
         happen.
         """
-        step = self._engine.read(execution_id).steps[STEP]
-        origin = self._engine.read(execution_id).started.passport.origin
-        assert origin is not None, "served calls have one"
+        with suppress(Conflict, InvalidInput):  # somebody else may have settled it in between
+            if await self._is_missing(call, execution_id):
+                attempts = self._engine.read(execution_id).steps[STEP].attempts
+                await self._engine.resolve(
+                    execution_id, STEP, happened=False, actor=call.actor, attempt=attempts
+                )
+        return await self._answered(action, execution_id)
+
+    async def _is_missing(self, call: RemoteCall, execution_id: str) -> bool:
+        """Whether an effect is seen not to be there; where it cannot be seen, whether the caller says so."""
         if any(row.lookup for row in self._engine.unknown_outcomes(execution=execution_id)):
             await self._engine.read_back(execution_id, STEP, actor=call.actor)
-            answer = await self._answered(action, execution_id)
-            if answer.status != OUTCOME_UNKNOWN or not _seen_missing(self._engine.events(execution_id)):
-                return answer
-        elif call.origin.attempt <= origin.attempt + step.attempts - 1:
-            return _answer_of(action, self._engine.read(execution_id), self._engine.events(execution_id))
-        await self._engine.resolve(
-            execution_id, STEP, happened=False, actor=call.actor, attempt=step.attempts
-        )
-        return await self._answered(action, execution_id)
+            await self._engine.rest(execution_id, patience_ms=AT_REST_MS)
+            return _seen_missing(self._engine.events(execution_id))
+        reading = self._engine.read(execution_id)
+        origin = reading.started.passport.origin
+        assert origin is not None, "served calls have one"
+        return call.origin.attempt > origin.attempt + reading.steps[STEP].attempts - 1
 
     def _start(self, action: Action, call: RemoteCall, execution_id: str) -> Start:
         step = Step(
@@ -227,6 +234,12 @@ def _answer_of(action: Action, reading: Reading, events: list[Event]) -> RemoteA
     status = UNCLEAR if begun is not None and step.error is None and action.announced else FAILED
     failure = _failure(reading, step)
     return msgspec.structs.replace(known, status=status, error=failure, let_out=_let_out(events), output=None)
+
+
+def _put_away(action: Action, execution_id: str) -> RemoteAnswer:
+    message = f"What became of {action.name} is in an archive of the agent's server ({execution_id})."
+    failure = Failure(code=OUTCOME_UNKNOWN, message=message)
+    return RemoteAnswer(status=OUTCOME_UNKNOWN, error=failure, execution_id=execution_id)
 
 
 def _refused(reading: Reading, reason: str, rules: tuple[str, ...]) -> RemoteAnswer:

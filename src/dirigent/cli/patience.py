@@ -1,0 +1,53 @@
+"""How long a connection may take to say what it wants."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+
+class Impatient(H11Protocol):
+    """HTTP/1.1 that closes a connection on which the head of a request does not come in time.
+
+    Whoever waits for an answer, or sends a body, is not meant.
+    """
+
+    head_seconds: ClassVar[float] = 10.0
+    _closing: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what comes, and wait on where it is not a whole head."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        super().connection_lost(exc)
+        self._cease()
+
+    @property
+    def _waits_for_a_head(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # there is none before the first request
+        return cycle is None or cycle.response_complete
+
+    def _watch(self) -> None:
+        if not self._waits_for_a_head:
+            self._cease()
+        elif self._closing is None:
+            self._closing = self.loop.call_later(self.head_seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        if self._waits_for_a_head:
+            self.transport.close()
+
+    def _cease(self) -> None:
+        closing, self._closing = self._closing, None
+        if closing is not None:
+            closing.cancel()
