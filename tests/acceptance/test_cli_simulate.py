@@ -79,6 +79,16 @@ def test_where_nothing_fails_nothing_breaks(files: Path) -> None:
     assert "pricing, shop" in said.out
 
 
+def test_defaults_of_the_input_are_no_broken_promise(files: Path) -> None:
+    """What is filled in is part of what was started."""
+    step = "{id: wait, type: wait, until: input.day}"
+    days = "{properties: {day: {default: '2030-01-07T09:00:00Z'}}}"
+    Path("days.yaml").write_text(f"name: days\ninput: {days}\nsteps: [{step}]\n")
+    said = dirigent("simulate", "days.yaml", "--runs", "3")
+    assert (said.code, said.err) == (0, "")
+    assert "broke a promise" not in said.out
+
+
 def test_inputs_come_by_name_here_too(files: Path) -> None:
     """A step without parameters, once of an agent that is registered and once of one that is not."""
     lead = "{id: lead, type: agent, agent_type: lead_scorer, action: score_lead}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 import json
@@ -105,6 +106,37 @@ async def test_with_delivery_a_post_leaves_once(tmp_path: Path) -> None:
     assert isinstance(message, email.message.EmailMessage)
     assert message.get_content().strip() == f"{post['text']}\n\n{' '.join(post['hashtags'])}"
     assert message["X-Platform"] == "x"
+
+
+async def test_called_by_two_at_once_a_post_leaves_once(tmp_path: Path) -> None:
+    """Whoever is second finds it in the outbox already."""
+    async with _open(tmp_path, delivery=True) as dirigent:
+        ids = [post["content_id"] for post in await _drafts(dirigent, "x", "threads")]
+        one, other = await asyncio.gather(
+            _do(dirigent, "publish_content", content_ids=ids),
+            _do(dirigent, "publish_content", content_ids=ids[::-1]),
+        )
+    assert one.output["results"] == other.output["results"][::-1]
+    assert len(_outbox(tmp_path)) == 2
+
+
+async def test_a_crash_behind_the_outbox_sends_nothing_twice(tmp_path: Path) -> None:
+    """The record of it is lost once: the next attempt finds the file, and says that it is published."""
+    async with _open(tmp_path, delivery=True) as dirigent:
+        [post] = await _drafts(dirigent, "x")
+        save, lost = dirigent.records.save, [1]
+
+        def forgetful(tenant: str, entity: str, rows: Any) -> int:
+            if lost and rows[0].get("state") == "published":
+                lost.pop()
+                raise TransientError("the disk went away")
+            return save(tenant, entity, rows)
+
+        dirigent.records.save = forgetful  # type: ignore[method-assign]
+        reading = await _do(dirigent, "publish_content", content_ids=[post["content_id"]])
+    assert reading.steps["do"].attempts == 2
+    assert reading.output["results"][0]["published"]
+    assert len(_outbox(tmp_path)) == 1
 
 
 async def test_at_level_1_a_person_decides_about_the_very_texts(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ async def times(newsroom: Newsroom, ids: list[str], now: datetime = MORNING, **s
     ctx = newsroom.context(now=now)
     told = await newsroom.ask("schedule_content", ctx, content_ids=ids, **said)
     assert [one.content_id for one in told.confirmations] == ids
-    return [one.at for one in told.confirmations]
+    return [f"{one.at:%Y-%m-%dT%H:%M:%SZ}" for one in told.confirmations]
 
 
 async def test_three_posts_over_a_working_day(newsroom: Newsroom) -> None:

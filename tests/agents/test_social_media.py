@@ -272,6 +272,30 @@ async def test_a_post_that_is_not_on_record(newsroom: Newsroom) -> None:
     assert newsroom.rows()[post.content_id]["topic"] == "espresso"
 
 
+async def test_the_same_text_under_other_guidelines_is_another_post(newsroom: Newsroom) -> None:
+    """What it is judged by belongs to it: a term that is banned later counts for the later post only."""
+    [before] = (await newsroom.create("roast", platforms=["x"])).content
+    banned = {"banned_terms": [before.text.split()[0]]}
+    [after] = (await newsroom.create("roast", platforms=["x"], guidelines=banned)).content
+    assert after.text == before.text
+    assert after.content_id != before.content_id
+    kept = await newsroom.ask("enhance_content", content=[before.model_dump()])
+    changed = await newsroom.ask("enhance_content", content=[after.model_dump()])
+    assert (kept.changes, bool(changed.changes)) == ([], True)
+
+
+async def test_a_text_that_a_person_has_edited_gets_an_id_of_its_own(newsroom: Newsroom) -> None:
+    """The one on record keeps its id and its text; the edited one is judged by the same brief."""
+    [post] = (await newsroom.create("Winter Roast", platforms=["x"])).content
+    edited = {**post.model_dump(), "text": "Winter Roast is here at last. Ask us all about it."}
+    told = await newsroom.ask("enhance_content", content=[edited])
+    [new] = told.content
+    assert (told.quality_score, new.text) == (100, edited["text"])
+    assert new.content_id != post.content_id
+    rows = newsroom.rows()
+    assert (rows[post.content_id]["text"], rows[new.content_id]["replaces"]) == (post.text, post.content_id)
+
+
 async def test_only_the_named_issues_are_repaired(newsroom: Newsroom) -> None:
     """The banned term goes, the missing one stays away; an unknown issue is refused."""
     made = await newsroom.create("Winter Roast", guidelines=POOR, platforms=["x"])

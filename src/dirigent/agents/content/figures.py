@@ -51,7 +51,7 @@ class ContentFigures(Shape):
     rate: float
     low: float
     high: float
-    measured_at: str
+    measured_at: datetime
 
 
 class Performance(Shape):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from dirigent.agents.content.brief import BrandGuidelines, Brief, Topic, brief_of
-from dirigent.agents.content.drafting import Draft, draft_for
+from dirigent.agents.content.brief import BrandGuidelines, Topic, brief_of
+from dirigent.agents.content.drafting import draft_for
+from dirigent.agents.content.enhancing import (
+    ContentEnhanced,
+    ContentReview,
+    Score,
+    enhance,
+    reviewed,
+)
 from dirigent.agents.content.figures import (
     MEASURED,
     ContentFigures,
@@ -24,14 +30,14 @@ from dirigent.agents.content.figures import (
 )
 from dirigent.agents.content.platforms import ALL, PLATFORMS, OnPlatform
 from dirigent.agents.content.publishing import Hook, PublishResult, publish
-from dirigent.agents.content.quality import Check, CheckName, quality_of, review
-from dirigent.agents.content.repairing import Case, repaired
+from dirigent.agents.content.quality import CheckName, quality_of
 from dirigent.agents.content.stored import (
     PUBLISHED,
     SCHEDULED,
     Content,
     ContentIds,
-    brief_on_record,
+    GivenContent,
+    Written,
     content_of,
     for_platform,
     keep,
@@ -44,21 +50,8 @@ from dirigent.domain.shape import Shape
 from dirigent.ports import Context
 from dirigent.security.admission import action, agent
 
-PERFECT = "Every check is passed: nothing was changed."
-NO_WAY = "What is missing cannot be mended with what may be said."
-
 BrandId = Annotated[str, Field(max_length=200)]
-Score = Annotated[int, Field(ge=0, le=100)]
-Contents = Annotated[list[Content], Field(min_length=1, max_length=200)]
-
-
-class ContentReview(Shape):
-    """The quality of one post, and the checks it comes from."""
-
-    content_id: str
-    platform: str
-    quality_score: Score
-    checks: list[Check]
+Contents = Annotated[list[GivenContent], Field(min_length=1, max_length=200)]
 
 
 class ContentCreated(Shape):
@@ -70,23 +63,12 @@ class ContentCreated(Shape):
     notes: list[str]
 
 
-class ContentEnhanced(Shape):
-    """Posts as they are now, and what was changed; `quality_before` is what the same checks gave before."""
-
-    content: list[Content]
-    quality_score: Score
-    quality_before: Score
-    changes: list[str]
-    reviews: list[ContentReview]
-    notes: list[str]
-
-
 class Confirmation(Shape):
     """When a post goes out, in UTC."""
 
     content_id: str
     platform: str
-    at: str
+    at: datetime
 
 
 class ContentScheduled(Shape):
@@ -130,16 +112,22 @@ class SocialMediaContentAgent:
         The posts are kept as drafts; the same brief gives the same posts under the same ids.
         """
         brief, notes = brief_of(ctx.records, brand_id, content_topic, guidelines)
-        made = []
-        for name in dict.fromkeys(platforms or ALL):
-            content = content_of(draft_for(PLATFORMS[name], brief), name, brief)
-            judged = _review(content, brief)
-            keep(ctx, content, brief, judged.quality_score)
-            made.append((content, judged))
+        posts = [
+            content_of(draft_for(PLATFORMS[name], brief), name, brief)
+            for name in dict.fromkeys(platforms or ALL)
+        ]
+        reviews = [reviewed(post, brief) for post in posts]
+        keep(
+            ctx,
+            [
+                Written(content=post, brief=brief, quality=judged.quality_score)
+                for post, judged in zip(posts, reviews, strict=True)
+            ],
+        )
         return ContentCreated(
-            content=[content for content, _ in made],
-            quality_score=quality_of([judged.quality_score for _, judged in made]),
-            reviews=[judged for _, judged in made],
+            content=posts,
+            quality_score=quality_of([judged.quality_score for judged in reviews]),
+            reviews=reviews,
             notes=notes,
         )
 
@@ -162,22 +150,7 @@ class SocialMediaContentAgent:
         repair, usually all that fail. A changed post is another one, with an id of its own.
         """
         given, _ = brief_of(ctx.records, brand_id, content_topic or "", guidelines)
-        posts = [
-            _enhanced(ctx, one, brief_on_record(ctx.records, one) or given, issues or []) for one in content
-        ]
-        before, after = (
-            quality_of([post.before for post in posts]),
-            quality_of([post.review.quality_score for post in posts]),
-        )
-        changes = [change for post in posts for change in post.changes]
-        return ContentEnhanced(
-            content=[post.content for post in posts],
-            quality_score=after,
-            quality_before=before,
-            changes=changes,
-            reviews=[post.review for post in posts],
-            notes=list(_notes(quality_score, before, after, changes)),
-        )
+        return enhance(ctx, content, given, issues or [], quality_score)
 
     @action(risk=Risk.R1, effect=Effect.KEYED)
     async def schedule_content(
@@ -290,42 +263,3 @@ def _schedule(ctx: Context, rows: Mapping[str, Mapping[str, Any]], times: list[d
     ctx.records.save(
         "contents", [{**row, **said, "scheduled_at": utc_second(moment)} for row, moment in timed]
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Enhanced:
-    content: Content
-    review: ContentReview
-    before: int
-    changes: list[str]
-
-
-def _enhanced(ctx: Context, content: Content, brief: Brief, issues: list[CheckName]) -> _Enhanced:
-    platform = PLATFORMS[content.platform]
-    draft = Draft(text=content.text, hashtags=tuple(content.hashtags))
-    before = review(draft.text, content.hashtags, platform, brief).quality_score
-    better, changes = repaired(Case(platform=platform, brief=brief, draft=draft), issues)
-    new = content if better == draft and content.content_id else content_of(better, content.platform, brief)
-    judged = _review(new, brief)
-    if new is not content:
-        keep(ctx, new, brief, judged.quality_score, replaces=content.content_id)
-    told = [f"{content.platform}: {change}" for change in changes]
-    return _Enhanced(content=new, review=judged, before=before, changes=told)
-
-
-def _review(content: Content, brief: Brief) -> ContentReview:
-    found = review(content.text, content.hashtags, PLATFORMS[content.platform], brief)
-    return ContentReview(
-        content_id=content.content_id or "",
-        platform=content.platform,
-        quality_score=found.quality_score,
-        checks=found.checks,
-    )
-
-
-def _notes(said: float | None, before: int, after: int, changes: list[str]) -> Iterator[str]:
-    """What is to be said besides: a score that is another one, and why nothing was changed."""
-    if said is not None and int(said) != before:
-        yield f"It was said to have {said:g} points; by its checks it had {before}."
-    if not changes:
-        yield PERFECT if after == 100 else NO_WAY

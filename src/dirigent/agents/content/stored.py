@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -23,22 +24,38 @@ ContentId = Annotated[str, Field(min_length=1, max_length=100)]
 ContentIds = Annotated[list[ContentId], Field(min_length=1, max_length=200)]
 
 
-class Content(Shape):
-    """A post: for which platform, what it says, and its hashtags.
+class GivenContent(Shape):
+    """A post as somebody hands it in: for which platform, what it says, and its hashtags."""
 
-    Its id is made of brand, topic, platform and text: the same post has the same id, a changed one another.
-    Without an id it is one that is not on record.
-    """
-
-    content_id: str | None = None
+    content_id: ContentId | None = None
     platform: OnPlatform
     text: Annotated[str, Field(min_length=1, max_length=70_000)]
     hashtags: Annotated[list[str], Field(max_length=100)] = []  # noqa: RUF012  # pydantic copies it
 
 
+class Content(GivenContent):
+    """A post with its id.
+
+    That is made of its brief, its platform and its text: the same post has the same id, and an id never
+    means another text.
+    """
+
+    content_id: ContentId
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A post, what it was written from, how good it is, and the id of the one that it takes the place of."""
+
+    content: Content
+    brief: Brief
+    quality: int
+    replaces: str | None = None
+
+
 def content_of(draft: Draft, platform: PlatformName, brief: Brief) -> Content:
     """A draft as a post with its id."""
-    named = [brief.brand_id, brief.topic, platform, draft.text, list(draft.hashtags)]
+    named = [brief.model_dump(mode="json"), platform, draft.text, list(draft.hashtags)]
     return Content(
         content_id=f"content_{digest_of(named)[:24]}",
         platform=platform,
@@ -47,25 +64,31 @@ def content_of(draft: Draft, platform: PlatformName, brief: Brief) -> Content:
     )
 
 
-def keep(ctx: Context, content: Content, brief: Brief, quality: int, *, replaces: str | None = None) -> None:
-    """Put a post on record; one that is there already stays as it is."""
-    if ctx.records.fetch("contents", where={"content_id": content.content_id}, columns=["state"], limit=1):
-        return
-    row = {
+def keep(ctx: Context, written: Iterable[Written]) -> None:
+    """Put posts on record, all of them or none; what is there already stays as it is."""
+    by_id = {one.content.content_id: one for one in written}
+    there = ctx.records.fetch("contents", where={"content_id": list(by_id)}, columns=["content_id"])
+    for row in there:
+        del by_id[row["content_id"]]
+    ctx.records.save("contents", [_row(ctx, one) for one in by_id.values()])
+
+
+def _row(ctx: Context, written: Written) -> dict[str, Any]:
+    content, brief = written.content, written.brief
+    return {
         "content_id": content.content_id,
         "brand_id": brief.brand_id,
         "topic": brief.topic,
         "platform": content.platform,
         "text": content.text,
         "hashtags": content.hashtags,
-        "quality": quality,
+        "quality": written.quality,
         "brief": brief.model_dump(mode="json"),
-        "replaces": replaces,
+        "replaces": written.replaces,
         "state": DRAFT,
         "run_id": ctx.execution_id,
         "created_at": ctx.now.isoformat(timespec="seconds"),
     }
-    ctx.records.save("contents", [row])
 
 
 def rows_of(records: BoundRecords, content_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -93,9 +116,8 @@ def for_platform(rows: Mapping[str, Mapping[str, Any]], platform: PlatformName |
             )
 
 
-def brief_on_record(records: BoundRecords, content: Content) -> Brief | None:
-    """What a post on record was written from; None where it is not on record."""
-    if content.content_id is None:
-        return None
-    rows = records.fetch("contents", where={"content_id": content.content_id}, limit=1)
-    return Brief.model_validate(rows[0]["brief"]) if rows else None
+def briefs_on_record(records: BoundRecords, contents: Iterable[GivenContent]) -> dict[str, Brief]:
+    """What those of the posts that are on record were written from, by id."""
+    asked = [content.content_id for content in contents if content.content_id is not None]
+    rows = records.fetch("contents", where={"content_id": asked}, columns=["content_id", "brief"])
+    return {row["content_id"]: Brief.model_validate(row["brief"]) for row in rows}

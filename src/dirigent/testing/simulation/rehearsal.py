@@ -16,6 +16,7 @@ from dirigent.domain.patterns import matches
 from dirigent.domain.policy import Autonomy
 from dirigent.domain.workflow import Definition
 from dirigent.engine import Engine, Start
+from dirigent.interpreter.inputs import with_defaults
 from dirigent.interpreter.reading import StepReading, read_execution
 from dirigent.testing.invariants import Quiet, start_body
 from dirigent.testing.simulation.agents import Line
@@ -214,7 +215,7 @@ class People(Clients):
             budget=plan.budget,
             execution_id=name,
         )
-        body = start_body(plan.definition.content_hash, plan.input)
+        body = start_body(plan.definition.content_hash, with_defaults(plan.definition.input, plan.input))
         wish = Wish(
             request="start",
             execution=name,
