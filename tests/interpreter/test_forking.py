@@ -273,3 +273,19 @@ def test_of_a_loop_that_has_not_ended_the_steps_inside_are_kept() -> None:
     assert list(fork.kept) == ["l[0].x", "l[0].y", "l[1].x"]
     again = Harness(harness.machine.graph, fork=fork).run()
     assert ([command.step for command in again.invoked], again.status) == (["l[1].y"], "completed")
+
+
+def test_calls_of_an_item_are_known_where_other_items_are_done() -> None:
+    """The step that it is an item of has not ended well by that."""
+    harness = Harness(flow(agent("a", foreach="[1, 2]", max_parallel=1)))
+    harness.finish("a[0]")
+    harness.begin("a[1]")
+    facts: dict[str, Any] = {"agent": "other", "action": "send", "risk": "R1", "effect": "keyed", "key": "k"}
+    harness.apply(CallStarted(at=harness.now, call="a[1]/1", step="a[1]", attempt=1, payload="p", **facts))
+    busy = Failure(code="transient", message="busy", retryable=True)
+    harness.apply(CallEnded(at=harness.now, call="a[1]/1", payload="p", error=busy))
+    no = Failure(code="refused", message="no")
+    harness.actions.clear()
+    harness.apply(StepFailed(at=harness.now, step="a[1]", attempt=1, error=no))
+    assert harness.status == "failed"
+    assert [call.call for call in forked(harness).unsettled["a[1]"].calls] == ["a[1]/1"]

@@ -76,11 +76,11 @@ def fork_of(
     dropped = _from_on(graph, at) if isinstance(at, str) else frozenset()
     kept = {step: found for step, found in then.settled(dropped) if step not in anew}
     kept |= {step: Kept(output=output) for step, output in (edits or {}).items()}
-    ended = {step.node for step in whole.state.steps.values() if step.status in SETTLED}
+    ended = {name for name, step in whole.state.steps.items() if step.status in SETTLED}
     unsettled = {
         step: found
         for step, found in story.unsettled()
-        if step in story.open or _home(graph, step) not in ended
+        if step in story.open or step in story.calls_of or _home(graph, step) not in ended
     }
     for step, child in _children_begun(whole):
         if exists(child):
