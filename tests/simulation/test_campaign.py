@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,16 +18,17 @@ from dirigent.testing.simulation.campaign import Player, Tally, summary
 from dirigent.testing.simulation.disk import Disk, SimulatedJournal, Write
 from dirigent.testing.simulation.faults import CALL_FAULTS, CALM
 from dirigent.testing.simulation.scheduler import Scheduler
+from dirigent.testing.simulation.workload import VERSION
 from tests.acceptance.terminal import dirigent
 
 SEEDS = range(1, 151)
 LEDGER = Path(__file__).with_name("seeds.txt")
 
 
-def ledger() -> list[int]:
-    """The seeds that were red once."""
+def ledger() -> list[tuple[int, int]]:
+    """The seeds that were red once, each with the workload in which it was."""
     lines = [line for line in LEDGER.read_text().splitlines() if line and not line.startswith("#")]
-    return [int(line.split()[0]) for line in lines]
+    return [(int(line.split()[0]), int(line.split()[1])) for line in lines]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def test_no_invariant_is_broken(tally: Tally) -> None:
 
 def test_every_invariant_is_put_to_the_test(tally: Tally) -> None:
     """And every kind of fault happened: a campaign that never gets into danger proves nothing."""
-    assert tally.never_exercised == ()
+    assert (tally.never_exercised, tally.never_done) == ((), ())
     kinds = {*CALL_FAULTS, "crash", "slow_write", "failed_write", "clock_jump", "lost_answer"}
     assert kinds <= tally.faults.keys()
     assert tally.crashes >= len(SEEDS)
@@ -58,7 +60,7 @@ def test_another_process_under_another_hash_seed_plays_the_same(tally: Tally) ->
     assert differing(tally) == []
 
 
-@pytest.mark.parametrize("seed", ledger())
+@pytest.mark.parametrize("seed", sorted({seed for seed, _ in ledger()}))
 def test_what_was_red_once_stays_green(seed: int) -> None:
     """Every seed of the ledger."""
     run, _ = Player(DRIVERS).play(seed)
@@ -99,6 +101,20 @@ def test_the_summary_is_one_line(tally: Tally) -> None:
     for part in ("150 seeds", "absorbed repeats", "violations: 0 (under 2.00% of runs (95 %)); valid"):
         assert part in said
     assert "void" in summary(Tally(runs=1), 1.0)
+
+
+def test_many_runs_that_never_came_to_something_are_an_error(tally: Tally) -> None:
+    """Some may not get there; a thousand have to, or they prove less than they seem to."""
+    assert tally.sound
+    for count, sound in ((999, True), (1000, False)):
+        lacking = Tally(runs=count, exercised=tally.exercised, parts=tally.parts - Counter(votes=1 << 40))
+        assert lacking.never_done == ("votes",)
+        assert lacking.sound is sound
+
+
+def test_a_seed_says_in_which_workload_it_was_red() -> None:
+    """In one that there has been by now."""
+    assert {version for _, version in ledger()} <= set(range(1, VERSION + 1))
 
 
 def test_the_command_plays_and_tells() -> None:

@@ -98,7 +98,7 @@ def _many(screen: Screen, seeds: range, jobs: int | None) -> int:
     different = differing(tally)
     if screen.json:
         screen.document(_counted(tally, different))
-        return FAILED if tally.red or different else DONE
+        return DONE if tally.sound and not different else FAILED
     screen.say(summary(tally, time.monotonic() - since))
     _complain(screen, tally.red)
     if different:
@@ -107,7 +107,10 @@ def _many(screen: Screen, seeds: range, jobs: int | None) -> int:
             f"{len(different)} seeds went another way under another hash seed: {different[:5]}.",
             "Something hangs on the order of a set, on an address or on real time.",
         )
-    return FAILED if tally.red or different else DONE
+    if tally.void and not tally.sound:
+        never = ", ".join((*tally.never_exercised, *tally.never_done))
+        complain(screen, f"{tally.runs:,} seeds never came to: {never}.", "They prove nothing about that.")
+    return DONE if tally.sound and not different else FAILED
 
 
 def _complain(screen: Screen, red: dict[int, Run]) -> None:
@@ -123,6 +126,7 @@ def _told(run: Run) -> dict[str, Any]:
         "sound": run.report.sound,
         "violations": run.report.violations,
         "exercised": dict(run.report.exercised),
+        "parts": dict(run.report.parts),
         "executions": run.executions,
         "events": run.events,
         "crashes": run.crashes,
@@ -145,6 +149,8 @@ def _counted(tally: Tally, different: list[int]) -> dict[str, Any]:
         "faults": dict(tally.faults),
         "exercised": dict(tally.exercised),
         "never_exercised": tally.never_exercised,
+        "parts": dict(tally.parts),
+        "never_done": tally.never_done,
         "void": tally.void,
         "violations": {seed: run.report.violations for seed, run in tally.red.items()},
         "bound": tally.bound,

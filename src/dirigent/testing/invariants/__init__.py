@@ -29,13 +29,14 @@ from dirigent.testing.invariants.evidence import (
     read_log,
     write_log,
 )
-from dirigent.testing.invariants.findings import ELSEWHERE, INVARIANTS, Report, Violation, joined
+from dirigent.testing.invariants.findings import ELSEWHERE, INVARIANTS, PARTS, Report, Violation, joined
 from dirigent.testing.invariants.liveness import Quiet
 
 __all__ = [
     "ACKNOWLEDGED",
     "ELSEWHERE",
     "INVARIANTS",
+    "PARTS",
     "REFUSED",
     "UNKNOWN",
     "Answered",

@@ -32,6 +32,7 @@ from dirigent.testing.invariants.evidence import (
 from dirigent.testing.invariants.findings import Findings
 from dirigent.testing.invariants.history import History
 
+BY_THEMSELVES = frozenset({"start", "rest", "fork", "retry"})  # looked at each in a place of its own
 DECISIONS = {"approve": "approved", "reject": "rejected"}
 NOTES: dict[str, type[CancelRequested] | type[ExecutionPaused] | type[ExecutionResumed]] = {
     "cancel": CancelRequested,
@@ -80,7 +81,7 @@ def _starts(history: History, acknowledged: Iterable[Answered], findings: Findin
 
 
 def _requests(history: History, acknowledged: Iterable[Answered], findings: Findings) -> None:
-    asked = Counter(_named(answer) for answer in acknowledged if answer.request not in ("start", "rest"))
+    asked = Counter(_named(answer) for answer in acknowledged if answer.request not in BY_THEMSELVES)
     asked.update(
         {name: 1 - times for name, times in asked.items() if name[1] == "signal"}
     )  # told once, however often

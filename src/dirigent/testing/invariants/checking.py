@@ -12,6 +12,7 @@ from dirigent.testing.invariants.acknowledging import check_answers
 from dirigent.testing.invariants.effects import check_effects
 from dirigent.testing.invariants.evidence import Called, Entry
 from dirigent.testing.invariants.findings import Findings, Report
+from dirigent.testing.invariants.forking import check_forks
 from dirigent.testing.invariants.history import History
 from dirigent.testing.invariants.levels import check_levels
 from dirigent.testing.invariants.liveness import Quiet, check_liveness
@@ -21,6 +22,9 @@ from dirigent.testing.invariants.recording import check_recording
 from dirigent.testing.invariants.replaying import replay_all
 from dirigent.testing.invariants.signalling import check_signals
 from dirigent.testing.invariants.stepping import check_steps
+from dirigent.testing.invariants.stopping import check_stops
+from dirigent.testing.invariants.undoing import check_undoing
+from dirigent.testing.invariants.voting import check_votes
 
 
 class Projected(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,10 +59,14 @@ def check(
     check_recording(history, findings, verification)
     replays = replay_all(history, findings, twice=twice)
     check_steps(history, findings)
+    check_stops(history, findings)
+    check_undoing(history, findings)
+    check_votes(history, findings)
     check_levels(history, findings)
     check_signals(history, findings)
     check_answers(history, client, findings)
     check_effects(history, client, recorder, findings)
+    check_forks(history, client, recorder, findings)
     check_budgets(history, findings)
     if projected is not None:
         check_projections(history, projected.executions, projected.approvals, findings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
@@ -10,6 +10,7 @@ from dirigent.domain.event import (
     ApprovalRequested,
     CallEnded,
     CallStarted,
+    CancelRequested,
     ExecutionPaused,
     ExecutionResumed,
     SignalAwaited,
@@ -17,11 +18,11 @@ from dirigent.domain.event import (
     StepOutcomeResolved,
     StepStarted,
 )
-from dirigent.domain.ids import compensation_step
 from dirigent.ports import Recorded
 from dirigent.testing.invariants.evidence import ACKNOWLEDGED, Answered, Called, Entry, Listed
 from dirigent.testing.invariants.findings import Findings
 from dirigent.testing.invariants.history import History, Stream
+from dirigent.testing.invariants.naming import UNDOES, node_of
 
 NOTHING_DONE = frozenset({"simulate", "hold"})
 ANNOUNCED = frozenset({"keyed", "queryable", "at_most_once"})
@@ -59,13 +60,14 @@ def check_effects(
 ) -> None:
     """Lay the recorder's log beside the journal."""
     intents = _Intents(history)
-    by_place: dict[Place, list[Called]] = defaultdict(list)
+    by_action: dict[tuple[str, str, str], list[Called]] = defaultdict(list)
     for called in sorted(recorder, key=lambda called: called.order):
-        by_place[called.execution, called.step].append(called)
+        by_action[called.execution, called.step, called.action].append(called)
         _announced(called, intents, findings)
-    for place, calls in by_place.items():
-        _repeated(place, calls, intents, findings)
-    _happened(intents, by_place, recorder, findings)
+    for (execution, step, _), calls in by_action.items():
+        _repeated((execution, step), calls, intents, findings)
+    _once_over_all(recorder, findings)
+    _happened(intents, recorder, findings)
     _stopped(history, client, recorder, findings)
     _paused(history, findings)
     _tenants(history, client, recorder, findings)
@@ -136,22 +138,30 @@ def _looked_between(place: Place, calls: list[Called], intents: _Intents, findin
             findings.broken("S12", f"{place[1]!r} was called again without looking first", place[0])
 
 
-def _happened(
-    intents: _Intents,
-    by_place: dict[Place, list[Called]],
-    recorder: Iterable[Called],
-    findings: Findings,
-) -> None:
+def _once_over_all(recorder: Iterable[Called], findings: Findings) -> None:
+    """A fork goes on under the keys of what was under way: whoever asks, each is done once."""
+    applied = Counter(called.key for called in recorder if called.applied and called.effect == "keyed")
+    for called in recorder:
+        if called.applied and applied.pop(called.key, 0) > 1:
+            findings.broken(
+                "S11", f"what {called.step!r} does under its key happened twice", called.execution
+            )
+
+
+def _happened(intents: _Intents, recorder: Sequence[Called], findings: Findings) -> None:
     """A keyed step that completed has had its effect. Only actions that the recorder sees are judged."""
     seen = {(called.agent, called.action) for called in recorder}
+    applied = {called.key for called in recorder if called.applied}
     for place, recorded in intents.completed.items():
         started = intents.started.get(place)
         last = started[-1].event if started else None
         if not isinstance(last, StepStarted) or last.effect != "keyed" or last.verdict in NOTHING_DONE:
             continue
+        if last.attempt != getattr(recorded.event, "attempt", 0):  # a value stood in for its result
+            continue
         if (last.agent, last.action) in seen:
             findings.met("S11")
-            if not any(called.applied for called in by_place.get(place, ())):
+            if last.key not in applied:
                 text = f"{place[1]!r} completed and its effect never happened"
                 findings.broken("S11", text, place[0], recorded.version)
 
@@ -165,11 +175,31 @@ def _stopped(
             continue
         findings.met("S19")
         late = [called for called in recorder if _below(called.execution, entry.execution)]
-        late = [called for called in late if not called.step.startswith(compensation_step(""))]
+        late = [called for called in late if not called.step.startswith(UNDOES)]
         for called in late:
-            if called.sent is not None and called.sent > entry.order and called.effect in ANNOUNCED:
+            after = called.sent is not None and called.sent > entry.order and called.effect in ANNOUNCED
+            if after and not _comes_to_its_end(history, called):
                 text = f"{called.action} of {called.step!r} was called after its cancel was acknowledged"
                 findings.broken("S19", text, called.execution)
+
+
+def _comes_to_its_end(history: History, called: Called) -> bool:
+    """Whether this had begun before the cancel and can be undone: only at its end is it known what to undo.
+
+    A process that begins after a crash begins it again.
+    """
+    stream = history.executions.get(called.execution)
+    graph = history.graph(stream.started.definition) if stream is not None else None
+    node = node_of(graph, called.step) if graph is not None else None
+    if stream is None or node is None or not node.compensate:
+        return False
+    for recorded in stream.of(StepStarted, CancelRequested):
+        event = recorded.event
+        if not isinstance(event, StepStarted):
+            return False
+        if (event.step, event.attempt) == (called.step, called.attempt):
+            return True
+    return False
 
 
 def _paused(history: History, findings: Findings) -> None:
@@ -180,13 +210,13 @@ def _paused(history: History, findings: Findings) -> None:
             continue
         findings.met("S19", len(pauses))
         for stream in history.family(name):
-            _begun_within(stream, pauses, findings)
+            _begun_within(stream, pauses, findings, undoing=stream.name == name)
             _asked_within(stream, pauses, findings)
 
 
 def _pauses(stream: Stream) -> Iterator[tuple[int, int]]:
     since = 0
-    for recorded in stream.of(ExecutionPaused, ExecutionResumed):
+    for recorded in stream.of(ExecutionPaused, ExecutionResumed, CancelRequested):
         if isinstance(recorded.event, ExecutionPaused):
             since = recorded.position
         elif since:
@@ -196,12 +226,19 @@ def _pauses(stream: Stream) -> Iterator[tuple[int, int]]:
         yield since, 1 << 62
 
 
-def _begun_within(stream: Stream, pauses: list[tuple[int, int]], findings: Findings) -> None:
-    """What had begun before the pause may go on in it, also in a process that had to begin it again."""
+def _begun_within(
+    stream: Stream, pauses: list[tuple[int, int]], findings: Findings, *, undoing: bool
+) -> None:
+    """What had begun before the pause may go on in it, also in a process that had to begin it again.
+
+    Only the run's own pause holds back its `undoing`: one that comes to its end hears of no other.
+    """
     begun: dict[tuple[str, int], int] = {}
     for recorded in stream.of(StepStarted):
         event = recorded.event
         assert isinstance(event, StepStarted), "only these are looked at"
+        if event.step.startswith(UNDOES) and not undoing:
+            continue
         at = begun.setdefault((event.step, event.attempt), recorded.position)
         lasting = [since for since, until in pauses if since < at < until]
         if event.effect in ANNOUNCED and any(not _lifted(stream, since, at) for since in lasting):
@@ -221,8 +258,11 @@ def _asked_within(stream: Stream, pauses: list[tuple[int, int]], findings: Findi
 
 
 def _lifted(stream: Stream, since: int, at: int) -> bool:
-    """Whether somebody let this very execution go on after the pause, whatever holds for those above it."""
-    return any(since < recorded.position < at for recorded in stream.of(ExecutionResumed))
+    """Whether somebody let this very execution go on after the pause, whatever holds for those above it.
+
+    A cancel ends the pause, too: what was done is undone then.
+    """
+    return any(since < recorded.position < at for recorded in stream.of(ExecutionResumed, CancelRequested))
 
 
 def _tenants(

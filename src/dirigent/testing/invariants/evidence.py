@@ -50,10 +50,12 @@ class StorageFailed(Entry, frozen=True, kw_only=True, tag=True):
 class Answered(Entry, frozen=True, kw_only=True, tag=True):
     """A request and what came of it.
 
-    `request` is start, approve, reject, cancel, pause, resume, resolve or signal. `asked` is the order in
-    which it was sent, `order` that of the answer. `result` is acknowledged, refused (with the error's
-    `code`) or unknown (no answer came). `subject` is the approval, the step or the signal's id; `body` is
-    what was handed in, by hash. `given` is the order in which the engine gave the answer, where known.
+    `request` is start, approve, reject, cancel, pause, resume, resolve, signal, fork or retry. `asked` is
+    the order in which it was sent, `order` that of the answer. `result` is acknowledged, refused (with the
+    error's `code`) or unknown (no answer came). `subject` is the approval, the signal's id or the step: of
+    a fork the step or the version that it was forked at, if any. `body` is what was handed in, by hash,
+    `made` the execution that came of it under an id of its own. `given` is the order in which the engine
+    gave the answer, where known.
     """
 
     session: str
@@ -66,6 +68,7 @@ class Answered(Entry, frozen=True, kw_only=True, tag=True):
     actor: str = ""
     subject: str = ""
     body: str = ""
+    made: str = ""
     given: int | None = None
 
 

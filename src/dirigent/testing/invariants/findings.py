@@ -17,21 +17,21 @@ INVARIANTS: dict[str, str] = {
     "S6": "Nothing is told before it is durable.",
     "S7": "A subscriber is told every event of a stream, in order, without a gap.",
     "S8": "An execution ends at most once, and nothing follows its end.",
-    "S9": "Steps go through their lifecycle and no other way.",
+    "S9": "Steps go through their lifecycle and no other way; what was left behind begins nothing.",
     "S10": "An effect has an earlier durable intent with the same key and payload.",
-    "S11": "A keyed effect happens at most once per step, and exactly once where the step completed.",
+    "S11": "A keyed effect happens at most once per step, once where that completed, not again in a fork.",
     "S12": "At-most-once actions are called once; queryable ones again only after looking.",
     "S13": "Who lost its lease neither appends nor acts.",
     "S14": "A timer fires once, and never before its time.",
-    "S15": "A decision or signal is applied exactly once, the first one that was acknowledged.",
+    "S15": "A decision or signal is applied exactly once; of several people, when enough said so.",
     "S16": "What is done is what was approved, in time, and on nobody else's approval.",
     "S17": "A verdict stands before each effect, and none follows a denial.",
-    "S18": "Compensations run once each, in reverse order, for completed steps only.",
-    "S19": "After an acknowledged cancel or pause no new effect starts.",
+    "S18": "What was done is undone where a run has no result: once each, the last first.",
+    "S19": "After an acknowledged cancel or pause, or a time limit, no new effect starts.",
     "S20": "Nothing crosses from one tenant to another.",
     "S21": "Projections say what a rebuild from the journal says.",
     "S22": "Budgets are never exceeded.",
-    "S23": "Attempts and back-off stay inside the policy of the step.",
+    "S23": "Attempts, back-off, rounds of loops and fallbacks are as the step allows.",
     "S24": "No secret and no bare personal data stands in events.",
     "S25": "An execution stays on the definition it was started with.",
     "S26": "Starting twice starts once; another body under the same id is refused.",
@@ -54,13 +54,26 @@ INVARIANTS: dict[str, str] = {
 
 ELSEWHERE: dict[str, str] = {
     "S13": "one process holds the data folder by a lock of the operating system; there is no lease to lose",
-    "S18": "this version has no compensations",
     "S24": "logs of calls and answers say nothing about secrets; the security tests look for them",
     "L4": "recovery costs real time, which is measured where processes are killed",
     "L5": "waiting under load is measured by the benchmarks",
     "L8": "an effect of unknown outcome is the only thing given up, and S12 and L2 look at those",
     "L9": "waiting under load is measured by the benchmarks",
     "L12": "one process holds the data folder by a lock of the operating system; there is no lease to lose",
+}
+
+PARTS: dict[str, str] = {
+    "compensation": "what was done is undone",
+    "loop": "steps go round",
+    "block": "steps inside a block all end",
+    "join": "a step begins with some of the ways that lead to it",
+    "race that was lost": "somebody else was first",
+    "votes": "one of several says yes or no",
+    "fallback": "something stands in for a result",
+    "time limit": "the time of a run is over",
+    "time limit of a step": "the time of a block, or of what a step started, is over",
+    "fork": "a run takes over from another",
+    "retry": "a run does what another left undone",
 }
 
 
@@ -79,10 +92,14 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(kw_only=True)
 class Report:
-    """What a check found: violations, and how often each invariant was put to the test."""
+    """What a check found: violations, and how often each invariant was put to the test.
+
+    `parts` says how often each of `PARTS` was done.
+    """
 
     violations: list[Violation] = field(default_factory=list)
     exercised: Counter[str] = field(default_factory=Counter)
+    parts: Counter[str] = field(default_factory=Counter)
 
     @property
     def sound(self) -> bool:
@@ -104,6 +121,7 @@ class Report:
         """Add what another check found."""
         self.violations += other.violations
         self.exercised.update(other.exercised)
+        self.parts.update(other.parts)
 
 
 class Findings:
@@ -115,6 +133,11 @@ class Findings:
     def met(self, invariant: str, times: int = 1) -> None:
         """The invariant was put to the test."""
         self.report.exercised[invariant] += times
+
+    def did(self, part: str) -> None:
+        """Something was done that workflows are made of."""
+        assert part in PARTS, f"{part} is no part"
+        self.report.parts[part] += 1
 
     def broken(self, invariant: str, text: str, stream: str = "", version: int = 0) -> None:
         """The invariant does not hold."""

@@ -43,12 +43,14 @@ class Course:
 
     `phase` is open (it may be tried), started, asked (a person decides), listening (for a signal), refused
     (that person, or a policy, said no), retrying (it waits for its next try), unknown (its effect may have
-    happened) or done.
+    happened), returned (what it started has ended, and it follows what that means) or done.
     """
 
     phase: str = "open"
     attempt: int = 1
     granted: int = 0
+    failed: bool = False
+    fell_back: bool = False
     failed_at: int = 0
     asked: ApprovalRequested | None = None
     approved: str | None = None
@@ -87,6 +89,7 @@ class _Follower:
             self._broken("S17", "it needs an approval and starts without", recorded)
         self._bound(event, course, recorded)
         self._within_policy(event.step, course, recorded)
+        self._by_its_own_means(event, course, recorded)
         course.phase = "started"
 
     def completed(self, event: StepCompleted, recorded: Recorded) -> None:
@@ -97,8 +100,9 @@ class _Follower:
         """A try ended without a result."""
         course = self._at(event.step)
         attempt = event.attempt or course.attempt  # 0: a way in could not be decided
-        phases = ("open", "started", "refused", *(("done",) if self._maps_output(event.step) else ()))
-        self._ends(event.step, attempt, phases, recorded)
+        mapped = ("done",) if self._maps_output(event.step) else ()
+        self._ends(event.step, attempt, ("open", "started", "refused", "returned", *mapped), recorded)
+        course.failed = True
         if event.error.retryable and attempt < self._retry(event.step).max_attempts:
             course.phase, course.failed_at = "retrying", event.at
 
@@ -111,21 +115,24 @@ class _Follower:
         """It was stopped, having changed nothing outside."""
         course = self._at(event.step)
         self._findings.met("S9")
-        if course.phase in ("unknown", "done"):
+        if course.phase in ("unknown", "done") and not course.failed:
             self._broken("S9", f"{event.step!r} is cancelled while it is {course.phase}", recorded)
         course.phase = "done"
 
     def fell_back(self, event: FallbackStarted, recorded: Recorded) -> None:
         """After its last attempt something else takes its place, once."""
         course = self._at(event.step)
-        if course.phase != "done" or event.attempt != course.attempt:
+        if course.phase not in ("done", "returned") or event.attempt != course.attempt:
             self._broken("S9", f"a fallback begins while {event.step!r} is {course.phase}", recorded)
         course.phase, course.attempt, course.granted = "open", course.attempt + 1, course.granted + 1
+        course.approved, course.fell_back = None, True
+        self._findings.met("S23")
+        self._findings.did("fallback")
 
     def mapped(self, event: OutputMapped, recorded: Recorded) -> None:
         """Its output was made from its result."""
         course = self._at(event.step)
-        if course.phase != "done":
+        if course.phase not in ("done", "returned"):
             self._broken("S9", f"an output is made while {event.step!r} is {course.phase}", recorded)
 
     def unknown(self, event: StepOutcomeUnknown, recorded: Recorded) -> None:
@@ -159,7 +166,7 @@ class _Follower:
         if event.decision != "approved":
             course.phase = "open" if event.decision == "edited" else "refused"
             return
-        if event.at > asked.expires_at:
+        if event.at > asked.expires_at and event.actor != "clock":
             self._broken("S16", f"approved {event.at - asked.expires_at} ms too late", recorded)
         if event.payload != asked.payload:
             self._broken("S16", "something else was approved than was shown", recorded)
@@ -177,8 +184,9 @@ class _Follower:
         self._at(event.step).phase = "started"
 
     def child_ended(self, event: ChildEnded, recorded: Recorded) -> None:
-        """What it started has ended."""
+        """What it started has ended; where it was stopped, that it fails or is cancelled follows."""
         self._ends(event.step, self._at(event.step).attempt, ("open",), recorded)
+        self._at(event.step).phase = "returned"
 
     def awaited(self, event: SignalAwaited, recorded: Recorded) -> None:
         """It waits for a signal."""
@@ -226,6 +234,16 @@ class _Follower:
         most = self._retry(step).max_attempts + course.granted
         if course.attempt > most:
             self._broken("S23", f"attempt {course.attempt} starts, {most} are allowed", recorded)
+
+    def _by_its_own_means(self, event: StepStarted, course: Course, recorded: Recorded) -> None:
+        """What stands in for a step acts after the step has failed for good, and the step itself before."""
+        node = self._graph.nodes.get(defined_step(event.step)) if self._graph is not None else None
+        fallback = node.step.fallback if node is not None else None
+        if fallback is not None and fallback.action:
+            instead = event.action == fallback.action
+            if instead is not course.fell_back:
+                when = "after it fell back" if course.fell_back else "before it failed for good"
+                self._broken("S23", f"{event.action} acts for {event.step!r} {when}", recorded)
 
     def _least_wait(self, step: str, attempt: int) -> int:
         retry = self._retry(step)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from dirigent.execution.registry import Registry
 from dirigent.interpreter.graph import Graph
-from dirigent.testing.invariants import ELSEWHERE, INVARIANTS, Report
+from dirigent.testing.invariants import ELSEWHERE, INVARIANTS, PARTS, Report
 from dirigent.testing.simulation.agents import simulated_agents
 from dirigent.testing.simulation.faults import Rates
 from dirigent.testing.simulation.process import Drivers
@@ -16,6 +16,7 @@ from dirigent.testing.simulation.world import Run, Simulation
 
 TWICE_EVERY = 10
 GRAPHS_MAX = 2_000
+ENOUGH = 1_000  # runs after which there is no excuse for something never having been put to the test
 CONFIDENCE = 3.0  # the rule of three: none in n trials bounds the rate by 3/n, with 95 % confidence
 
 
@@ -31,6 +32,7 @@ class Tally:
     simulated_s: float = 0.0
     faults: Counter[str] = field(default_factory=Counter)
     exercised: Counter[str] = field(default_factory=Counter)
+    parts: Counter[str] = field(default_factory=Counter)
     broken: Counter[str] = field(default_factory=Counter)
     digests: dict[int, str] = field(default_factory=dict)
     red: dict[int, Run] = field(default_factory=dict)
@@ -45,6 +47,7 @@ class Tally:
         self.simulated_s += run.seconds
         self.faults.update(run.faults)
         self.exercised.update(run.report.exercised)
+        self.parts.update(run.report.parts)
         self.broken.update(violation.invariant for violation in run.report.violations)
         self.digests[run.seed] = run.digest
         if not run.report.sound:
@@ -60,6 +63,7 @@ class Tally:
         self.simulated_s += other.simulated_s
         self.faults.update(other.faults)
         self.exercised.update(other.exercised)
+        self.parts.update(other.parts)
         self.broken.update(other.broken)
         self.digests.update(other.digests)
         self.red.update(other.red)
@@ -75,9 +79,19 @@ class Tally:
         return Report(exercised=self.exercised).never_exercised
 
     @property
+    def never_done(self) -> tuple[str, ...]:
+        """What workflows are made of, and none of these runs did."""
+        return tuple(part for part in PARTS if not self.parts[part])
+
+    @property
     def void(self) -> bool:
-        """Whether the runs prove less than they seem to: some invariant was not put to the test."""
-        return bool(self.never_exercised)
+        """Whether the runs prove less than they seem to: something was not put to the test."""
+        return bool(self.never_exercised or self.never_done)
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was broken, and of many runs nothing was left untried."""
+        return not (self.red or (self.void and self.runs >= ENOUGH))
 
     @property
     def bound(self) -> float:
@@ -118,8 +132,9 @@ class Player:
 def summary(tally: Tally, seconds: float) -> str:
     """One line: what was tried, what happened, and what that proves."""
     judged = len(INVARIANTS) - len(ELSEWHERE)
+    never = (*tally.never_exercised, *tally.never_done)
     untried = (
-        f"never exercised: {', '.join(tally.never_exercised)}" if tally.void else f"all {judged} exercised"
+        f"never exercised: {', '.join(never)}" if never else f"all {judged} exercised, in {len(PARTS)} parts"
     )
     verdict = "void" if tally.void else "valid"
     bound = f"under {tally.bound:.2%} of runs (95 %)" if not tally.violations else "no bound"

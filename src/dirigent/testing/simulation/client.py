@@ -7,16 +7,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from dirigent.domain.approval import ANYBODY, Deciders
 from dirigent.domain.errors import DirigentError
 from dirigent.domain.event import (
+    TERMINAL,
     ApprovalRequested,
     Event,
+    ExecutionCompleted,
     ExecutionStarted,
     SignalAwaited,
     StepOutcomeUnknown,
     StepStarted,
 )
 from dirigent.domain.policy import Autonomy
+from dirigent.domain.workflow import Definition
 from dirigent.engine import Engine, Start
 from dirigent.testing.invariants import (
     ACKNOWLEDGED,
@@ -30,6 +34,7 @@ from dirigent.testing.invariants import (
     start_body,
 )
 from dirigent.testing.simulation import workload
+from dirigent.testing.simulation.drawing import REQUESTER
 from dirigent.testing.simulation.faults import Faults
 from dirigent.testing.simulation.scheduler import Scheduler
 
@@ -39,6 +44,8 @@ TRIES_MAX = 6
 SWEEP_S = 20.0
 WORKFLOWS = 5
 PLANS = 3
+FORK_SHARE = 0.15
+MAY_BE_PAUSED = ("paused", "compensating", "cancelling")  # one that comes to its end says only that
 LEVELS = (Autonomy.L1, Autonomy.L2, Autonomy.L3, Autonomy.L2, Autonomy.L3, Autonomy.L0)
 
 
@@ -82,6 +89,8 @@ class _Plans:
     decided: set[str] = field(default_factory=set)
     told: set[tuple[str, str]] = field(default_factory=set)
     settled: set[tuple[str, str, int]] = field(default_factory=set)
+    deciders: dict[str, Deciders] = field(default_factory=dict)
+    definitions: dict[str, Definition] = field(default_factory=dict)
 
 
 class Clients:
@@ -93,6 +102,7 @@ class Clients:
 
     tenants: ClassVar[tuple[str, ...]] = TENANTS
     tries_max: ClassVar[int] = TRIES_MAX
+    fork_share: ClassVar[float] = FORK_SHARE
 
     def __init__(
         self,
@@ -144,11 +154,14 @@ class Clients:
             )
         )
         if isinstance(event, ApprovalRequested):
+            self._plans.deciders[event.approval_id] = event.deciders
             self._plan_decision(event.approval_id, execution)
         elif isinstance(event, SignalAwaited):
             self._plan_signal(execution, event.step)
         elif isinstance(event, StepOutcomeUnknown):
             self._plan_settling(execution, event.step, event.attempt, event.call or event.step)
+        elif isinstance(event, TERMINAL):
+            self._plan_fork(execution, has_result=isinstance(event, ExecutionCompleted))
         elif isinstance(event, ExecutionStarted | StepStarted) and self._faults.client_is_contrary():
             self._scheduler.after(self._chance.uniform(0, 5), self._change_mind, execution)
 
@@ -163,7 +176,7 @@ class Clients:
 
     def _start(self, name: str, tenant: str) -> None:
         chance = self._chance
-        definition = workload.definition(chance.choice(self._workflows))
+        definition = self._plans.definitions[name] = workload.definition(chance.choice(self._workflows))
         level = chance.choice(LEVELS)
         budget = chance.choice((None, None, None, 3.0, 6.0))
         given = workload.given(chance, self._plans_at_hand)
@@ -172,7 +185,7 @@ class Clients:
             start = Start(
                 definition=definition,
                 tenant=tenant,
-                actor="anna",
+                actor=REQUESTER,
                 input=data,
                 autonomy=level,
                 budget=budget,
@@ -184,7 +197,7 @@ class Clients:
                 execution=name,
                 work=lambda engine: engine.start(start),
                 tenant=tenant,
-                actor="anna",
+                actor=REQUESTER,
                 body=body,
             )
 
@@ -197,12 +210,24 @@ class Clients:
         if approval in self._plans.decided or (self.patient and chance.random() < 0.1):
             return
         self._plans.decided.add(approval)
-        self._scheduler.after(self._hesitation(), self._decide, approval, execution)
+        self._ask_around(approval, execution)
         if self._faults.client_is_contrary():
-            self._scheduler.after(self._hesitation(), self._decide, approval, execution)
+            self._ask_around(approval, execution)
 
-    def _decide(self, approval: str, execution: str) -> None:
-        actor = self._somebody("boss")
+    def _ask_around(self, approval: str, execution: str) -> None:
+        """Everybody who is named has a say, also after it is decided; else as many as it may take.
+
+        Now and then somebody else tries to have one.
+        """
+        deciders = self._plans.deciders.get(approval, ANYBODY)
+        several = deciders.required + deciders.reject_after - 1
+        for actor in deciders.approvers or [self._somebody("boss") for _ in range(several)]:
+            self._scheduler.after(self._hesitation(), self._decide, approval, execution, actor)
+        if deciders.approvers and self._faults.client_is_contrary():
+            stranger = self._somebody("stranger")
+            self._scheduler.after(self._hesitation(), self._decide, approval, execution, stranger)
+
+    def _decide(self, approval: str, execution: str, actor: str) -> None:
         word = "approve" if self._chance.random() < 0.75 else "reject"
 
         def work(engine: Engine) -> Awaitable[Any]:
@@ -210,6 +235,30 @@ class Clients:
             return decide(approval, actor)
 
         self._send(Wish(request=word, execution=execution, work=work, subject=approval, actor=actor))
+
+    def _plan_fork(self, execution: str, *, has_result: bool) -> None:
+        """Now and then somebody wants more of a run that is over; but nobody in the end."""
+        definition = self._plans.definitions.get(execution)
+        if definition is None or not self.patient or self._chance.random() >= self.fork_share:
+            return
+        word = self._chance.choice(("fork", "fork" if has_result else "retry"))
+        steps: list[int | str | None] = [step.id for step in definition.steps]
+        at = self._chance.choice([None, *steps])
+        if word == "fork" and self._chance.random() < 0.2:
+            at = self._chance.randint(1, 40)
+        self._scheduler.after(self._hesitation(), self._fork, word, execution, at)
+
+    def _fork(self, word: str, execution: str, at: int | str | None) -> None:
+        actor = self._somebody(REQUESTER)
+
+        def work(engine: Engine) -> Awaitable[Any]:
+            if word == "fork":
+                return engine.fork(execution, actor, at=at)
+            assert not isinstance(at, int), "one tries again from a step on"
+            return engine.retry(execution, actor, step=at)
+
+        subject = "" if at is None else str(at)
+        self._send(Wish(request=word, execution=execution, work=work, subject=subject, actor=actor))
 
     def _plan_signal(self, execution: str, step: str) -> None:
         if (execution, step) not in self._plans.told and self._chance.random() < 0.7:
@@ -230,14 +279,20 @@ class Clients:
     def _settle(self, execution: str, step: str, attempt: int, place: str) -> None:
         """Say truly what became of an effect, having looked outside; `place` is the step or its call."""
         actor = self._somebody("operator")
-        seen = self._happened(execution, place)
 
         def work(engine: Engine) -> Awaitable[Any]:
+            seen = self._seen(engine, execution, place)
             return engine.resolve(
                 execution, step, happened=seen is not None, actor=actor, output=seen, attempt=attempt
             )
 
         self._send(Wish(request="resolve", execution=execution, work=work, subject=step, actor=actor))
+
+    def _seen(self, engine: Engine, execution: str, place: str) -> Any:
+        """What is to be seen outside; a call may have been made by a run that this one was forked from."""
+        seen = self._happened(execution, place)
+        before = engine.row(execution).forked_from if "/" in place else None
+        return self._seen(engine, before, place) if seen is None and before else seen
 
     def _change_mind(self, execution: str) -> None:
         word = self._chance.choice(("cancel", "pause", "pause", "rest", "rest", "early"))
@@ -273,7 +328,7 @@ class Clients:
         return {
             "tenant": tenant,
             "executions": tuple(row.execution_id for row in rows),
-            "paused": [row.execution_id for row in running if row.status == "paused"],
+            "paused": [row.execution_id for row in running if row.status in MAY_BE_PAUSED],
             "unknown": unknown,
             "approvals": engine.approvals(tenant),
             "waiting": engine.waiting(tenant),
@@ -293,6 +348,7 @@ class Clients:
             )
         )
         for row in found["approvals"]:
+            self._plans.deciders[row.approval_id] = row.deciders
             self._plan_decision(row.approval_id, row.execution_id)
         for row in found["waiting"]:
             self._plan_signal(row.execution_id, row.step)
@@ -306,7 +362,7 @@ class Clients:
         for execution in found["paused"]:
             self._note("resume", execution)
         for row in found["approvals"]:
-            self._decide(row.approval_id, row.execution_id)
+            self._ask_around(row.approval_id, row.execution_id)
         for execution, step, attempt, place in found["unknown"]:
             self._settle(execution, step, attempt, place)
 
@@ -344,12 +400,20 @@ class Clients:
                 actor=wish.actor,
                 subject=wish.subject,
                 body=wish.body,
+                made=self._made(wish, outcome),
                 given=outcome.given,
             )
         )
         again = outcome.result == UNKNOWN or outcome.code in ("storage_failure", "execution_not_found")
         if again and (wish.tries < self.tries_max or wish.request == "start"):
             self._scheduler.after(PATIENCE_S, self._send, wish)
+
+    def _made(self, wish: Wish, outcome: Outcome) -> str:
+        """The execution that a request made; it may be forked in turn."""
+        if wish.request not in ("fork", "retry") or not isinstance(outcome.value, str):
+            return ""
+        self._plans.definitions[outcome.value] = self._plans.definitions[wish.execution]
+        return outcome.value
 
     def _hesitation(self) -> float:
         return self._chance.choice((0.0, 0.001, 0.5, 5.0, 30.0)) if self.patient else 0.01

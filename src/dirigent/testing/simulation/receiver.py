@@ -146,6 +146,8 @@ class Receiver:
         """Whether it took effect now, whether it had before under this key, and the answer."""
         called = request.called
         effect, key = called["effect"], called["key"]
+        if request.fault == "permanent" and key in self._by_key:
+            request.fault = ""  # who keeps keys says what it said, and not another thing
         if request.fault in ("refused", "hung", "permanent"):
             return False, False, None
         if effect == "keyed" and key in self._by_key:

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from dirigent.domain.approval import ANYBODY, Deciders
+from dirigent.domain.approval import ANYBODY
 from dirigent.domain.errors import NotFound
-from dirigent.domain.event import ApprovalRequested, Event, SignalAwaited, StepOutcomeUnknown
+from dirigent.domain.event import Event, SignalAwaited, StepOutcomeUnknown
 from dirigent.domain.ids import defined_step
 from dirigent.domain.patterns import matches
 from dirigent.domain.policy import Autonomy
@@ -176,11 +176,11 @@ class People(Clients):
 
     tenants = (TENANT,)
     tries_max = 1_000
+    fork_share = 0.0
 
     def bound(self, plan: Plan) -> People:
         """Follow a plan."""
         self._plan = plan
-        self._deciders: dict[str, Deciders] = {}
         self._awaited: dict[tuple[str, str], str] = {}
         self._signalled: set[tuple[str, str]] = set()
         return self
@@ -191,16 +191,13 @@ class People(Clients):
         self._start(EXECUTION, TENANT)
 
     def heard(self, session: str, execution: str, event: Event) -> None:
-        """As ever; who decides, and what is waited for, is noted first."""
-        if isinstance(event, ApprovalRequested):
-            self._deciders[event.approval_id] = event.deciders or ANYBODY
-        elif isinstance(event, SignalAwaited):
+        """As ever; what is waited for is noted first."""
+        if isinstance(event, SignalAwaited):
             self._awaited[execution, event.step] = event.event
         super().heard(session, execution, event)
 
     async def _look(self, engine: Engine, tenant: str) -> dict[str, Any]:
         found = await super()._look(engine, tenant)
-        self._deciders |= {row.approval_id: row.deciders for row in found["approvals"]}
         self._awaited |= {(row.execution_id, row.step): row.event for row in found["waiting"]}
         return found
 
@@ -229,11 +226,11 @@ class People(Clients):
     def _plan_decision(self, approval: str, execution: str) -> None:
         if approval not in self._plans.decided:
             self._plans.decided.add(approval)
-            self._scheduler.after(self._hesitation(), self._decide, approval, execution)
+            self._scheduler.after(self._hesitation(), self._ask_around, approval, execution)
 
-    def _decide(self, approval: str, execution: str) -> None:
+    def _ask_around(self, approval: str, execution: str) -> None:
         """As many as it takes say the same."""
-        deciders = self._deciders.get(approval, ANYBODY)
+        deciders = self._plans.deciders.get(approval, ANYBODY)
         word = "reject" if self._chance.random() < self._plan.reject else "approve"
         needed = deciders.required if word == "approve" else deciders.reject_after
         names = deciders.approvers or tuple(f"decider-{number}" for number in range(1, needed + 1))
