@@ -93,6 +93,12 @@ class Press:
         await COPIES.enter()
         return "heard"
 
+    @action(risk=Risk.R1, effect=Effect.KEYED)
+    async def print_loud(self, text: str, ctx: Context) -> str:
+        """Have a text shouted."""
+        heard: str = await ctx.call("press", "shout", text=text)
+        return heard
+
     @action(risk=Risk.R1, effect=Effect.QUERYABLE, lookup="find_post")
     async def post(self, text: str, ctx: Context) -> str:
         """Put up a poster."""

@@ -178,6 +178,27 @@ async def test_a_failure_for_good_is_told_again(press: Bench) -> None:
     assert COPIES.runs == ["news"]
 
 
+async def test_what_failed_is_in_the_way_of_nothing_else(press: Bench) -> None:
+    """A key under which nothing came about may be used for something else; the same is not tried again."""
+    COPIES.trouble = [ActionFailed("The ink is dry.")]
+    first, second = await posted(press, a_call(text="news")), await posted(press, a_call(text="news"))
+    other = await posted(press, a_call(text="in pencil"))
+    assert [one.json()["status"] for one in (first, second, other)] == ["failed", "failed", "succeeded"]
+    assert COPIES.runs == ["news", "in pencil"]
+
+
+async def test_a_call_of_the_server_s_agent_of_which_nobody_knows_the_end(press: Bench) -> None:
+    """Where a keyed action made a call that is unclear there, its step here waits for a person, too."""
+    COPIES.trouble = [TransientError("no echo")]
+    reading = await press.run("print_loud", retry_policy=AGAIN)
+    [row] = press.dirigent.engine.unknown_outcomes()
+    assert (row.action, reading.steps["print"].status) == ("print_loud", "outcome_unknown")
+    assert press.server.engine.unknown_outcomes()[0].action == "shout"
+    await press.dirigent.engine.resolve(reading.execution_id, "print", happened=False, actor="ann")
+    ended = await press.dirigent.engine.rest(reading.execution_id)
+    assert (ended.status, ended.output, COPIES.runs) == ("completed", "heard", ["news", "news"])
+
+
 async def test_reading_is_done_anew(press: Bench) -> None:
     """What has no effect is never answered from an earlier call."""
     press.wire.after = [httpx2.ReadError("the line is dead")]

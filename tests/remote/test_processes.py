@@ -194,9 +194,15 @@ async def test_the_printed_inventory_agent(tmp_path: Path) -> None:
         settings = read_settings(environment=environment, folder=tmp_path, data_folder=tmp_path / "engine")
         async with Dirigent(settings=settings) as engine:
             reading = await engine.run(definition)
-            said = dirigent("ls", "-o", "json", data=tmp_path / "inventory", **home)
+        there = tmp_path / "inventory"
+        said = await asyncio.to_thread(dirigent, "ls", "-o", "json", data=there, **home)
+        cancel = ("cancel", said.data[0]["execution_id"])
+        ended = await asyncio.to_thread(dirigent, *cancel, data=there, **home)
+        stranger = await asyncio.to_thread(dirigent, *cancel, data=there, XDG_STATE_HOME=str(tmp_path))
     assert (reading.status, reading.output["reason"] != "") == ("completed", True)
     assert [row["workflow"] for row in said.data] == ["inventory.check_stock"]
+    assert "has ended" in ended.err
+    assert "carries no key" in stranger.err
     async with Dirigent(settings=settings) as engine:
         assert (await engine.run(definition)).output == "ask by phone"
 

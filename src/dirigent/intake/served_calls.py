@@ -109,19 +109,18 @@ class ServedCalls:
                 return _put_away(action, execution_id)
             if answer.status in (SUCCEEDED, FAILED) and _may_be_tried_again(answer):
                 continue
-            self._check_payload(call, execution_id)
+            before = self._engine.read(execution_id).started.input
+            if digest_of(before) != digest_of(call.inputs):
+                if answer.status == FAILED:  # nothing came of that; what is asked for now is something else
+                    continue
+                raise KeyReused(
+                    f"The key of this call was used for other inputs ({execution_id}).",
+                    fix="Ask for something else under a key of its own.",
+                )
             if answer.status == OUTCOME_UNKNOWN:
                 answer = await self._settled(action, call, execution_id)
             return msgspec.structs.replace(answer, replayed=True)
         raise Conflict(f"{action.name} was tried {TRIES_MAX} times under this key.", fix="Use another key.")
-
-    def _check_payload(self, call: RemoteCall, execution_id: str) -> None:
-        before = self._engine.read(execution_id).started.input
-        if digest_of(before) != digest_of(call.inputs):
-            raise KeyReused(
-                f"The key of this call was used for other inputs ({execution_id}).",
-                fix="Ask for something else under a key of its own.",
-            )
 
     async def _answered(self, action: Action, execution_id: str) -> RemoteAnswer:
         """What came of an execution, once it is at rest; one that would wait for a person is ended."""
