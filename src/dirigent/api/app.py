@@ -46,6 +46,12 @@ nothing. Do not put it on a network.
 Every error is a problem document (RFC 9457) with a `code`, `guidance` and a `correlation_id`, the id of the
 request. A body is strict JSON in UTF-8 of at most 1 MB.
 """
+AGENT_DESCRIPTION = """\
+One agent as a server of its own, for engines to call.
+
+Every address but `GET /health` asks for a key: `Authorization: Bearer KEY`. Who has one may speak for every
+organization. Every error is a problem document (RFC 9457).
+"""
 PROBLEM_REFERENCE = {"$ref": "#/components/schemas/Problem"}
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Problem, "description": "The request cannot be done; `guidance` says what to do."},
@@ -68,18 +74,20 @@ def create_app(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
 
 def create_agent_app(services: Services, served: ServedCalls, keys: Sequence[str]) -> FastAPI:
     """The HTTP interface of a process that serves one agent. All of it asks for a key; see `AgentKeyOnly`."""
-    app = _app(services, None, Middleware(AgentKeyOnly, keys=keys))
+    app = _app(services, None, Middleware(AgentKeyOnly, keys=keys), description=AGENT_DESCRIPTION)
     for subject in (executions, steering, approvals, agents, health):
         app.include_router(subject.router)
     app.include_router(calls_router(served))
     return app
 
 
-def _app(services: Services, lifespan: Lifespan | None, *guards: Middleware) -> FastAPI:
+def _app(
+    services: Services, lifespan: Lifespan | None, *guards: Middleware, description: str = DESCRIPTION
+) -> FastAPI:
     app = FastAPI(
         title="Dirigent",
         version=services.version,
-        description=DESCRIPTION,
+        description=description,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

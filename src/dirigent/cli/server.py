@@ -112,6 +112,13 @@ def url_of(host: str, listener: socket.socket) -> str:
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
+def _elsewhere(dirigent: Dirigent) -> dict[str, str]:
+    """Which agents are called at servers of their own; nothing where none is."""
+    servers = dirigent.servers.servers
+    told = ", ".join(f"{key} at {server.address}" for key, server in servers.items())
+    return {"agents elsewhere": told} if told else {}
+
+
 def _announce(screen: Screen, dirigent: Dirigent, url: str) -> None:
     settings = dirigent.settings
     addresses = {
@@ -123,6 +130,7 @@ def _announce(screen: Screen, dirigent: Dirigent, url: str) -> None:
         else "off: every message is held",
         "triggers": f"{len(dirigent.triggers.table)} at work",
         "connectors": f"{len(dirigent.connectors.states())} asked",
+        **_elsewhere(dirigent),
         "resumed": f"{len(dirigent.resumed)} executions",
         "next": "dirigent goal run examples/goals/revive_pipeline.json   (in another terminal)",
     }
