@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -323,6 +324,38 @@ async def test_hard_sentences_are_split_where_whole_ones_follow(newsroom: Newsro
     better = await newsroom.ask("enhance_content", content=[made.content[0].model_dump()])
     assert better.quality_score > made.quality_score
     assert "farmers. It compensates them fairly." in better.content[0].text
+
+
+async def test_a_long_post_is_shortened(newsroom: Newsroom) -> None:
+    """The last facts are left out until it is read to its end; calls, link and topic stay."""
+    text = "Winter roast. " + "It is good to know. " * 30 + "Order yours. More: https://a.example/x"
+    given = {"platform": "x", "text": text}
+    told = await newsroom.ask("enhance_content", content=[given], content_topic="winter roast")
+    assert (told.quality_score, len(told.changes)) == (100, 1)
+    assert "Order yours. More: https://a.example/x" in told.content[0].text
+    assert told.content[0].text.startswith("Winter roast.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "." * 10_000,
+        "a. " * 3_333,
+        "it is; we " * 1_000,
+        "?! " * 3_000,
+        "Ask us. " * 1_200,
+        "\n " * 4_999 + "x",
+    ],
+)
+async def test_no_text_takes_long(newsroom: Newsroom, text: str) -> None:
+    """Ten thousand characters of the worst kind are judged and repaired in a second or two."""
+    given = {"platform": "linkedin", "text": text, "hashtags": []}
+    began = time.process_time()
+    told = await newsroom.ask(
+        "enhance_content", content=[given], content_topic="roast", guidelines={"banned_terms": ["it is", "a"]}
+    )
+    assert told.quality_score >= told.quality_before
+    assert time.process_time() - began < 10
 
 
 SENTENCES = (

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from dirigent.agents.content.brief import Brief
 from dirigent.agents.content.drafting import (
@@ -16,7 +17,7 @@ from dirigent.agents.content.drafting import (
     opening_for,
     question_for,
 )
-from dirigent.agents.content.platforms import Platform
+from dirigent.agents.content.platforms import Platform, post_of
 from dirigent.agents.content.quality import CheckName, Review, banned_in, key_words, review
 from dirigent.agents.content.sentences import (
     Paragraphs,
@@ -30,7 +31,8 @@ from dirigent.agents.content.sentences import (
 )
 from dirigent.agents.language.readability import automated_readability_index, words_of
 
-REPAIRS_MAX = 40
+ATTEMPTS_MAX = 400
+PLACES_MAX = 200  # sentences looked at one by one; more than that is shortened only
 WORTH_A_SENTENCE = 0.5  # of the points for readability: above that what is said is worth more
 # Only where a whole sentence follows: "; it", ", and we". What follows another "and" may be half of one.
 _REFERS_BACK = re.compile(r"(?:it|its|they|their|he|she|his|her|this|these|those|that|both)\b", re.IGNORECASE)
@@ -50,10 +52,15 @@ class Case:
         """How good it is now."""
         return review(self.draft.text, list(self.draft.hashtags), self.platform, self.brief)
 
+    @cached_property
+    def parts(self) -> Paragraphs:
+        """Its text, taken apart; to be read only."""
+        return paragraphs_of(self.draft.text)
+
     @property
     def paragraphs(self) -> Paragraphs:
-        """Its text, taken apart."""
-        return paragraphs_of(self.draft.text)
+        """Its text, taken apart anew, to be changed."""
+        return [list(sentences) for sentences in self.parts]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,23 +78,21 @@ def repaired(case: Case, only: Collection[CheckName] = ()) -> tuple[Draft, list[
     that fail.
     """
     changes: list[str] = []
-    for _ in range(REPAIRS_MAX):
-        better = _one_step(case, only)
-        if better is None:
-            break
+    tries = iter(range(ATTEMPTS_MAX))
+    while (better := _one_step(case, only, tries)) is not None:
         case = Case(platform=case.platform, brief=case.brief, draft=better.draft)
         changes.append(better.change)
     return case.draft, changes
 
 
-def _one_step(case: Case, only: Collection[CheckName]) -> Attempt | None:
+def _one_step(case: Case, only: Collection[CheckName], tries: Iterator[int]) -> Attempt | None:
     """The first attempt at a failed check that raises the score."""
     now = case.review
     points = sum(check.points for check in now.checks)
     for name in _ORDER:
         if name not in now.failed or (only and name not in only):
             continue
-        for attempt in _REPAIRS[name](case):
+        for attempt, _ in zip(_REPAIRS[name](case), tries, strict=False):
             tried = review(attempt.draft.text, list(attempt.draft.hashtags), case.platform, case.brief)
             gained = sum(check.points for check in tried.checks) > points
             if gained and tried.quality_score >= now.quality_score:
@@ -102,12 +107,29 @@ def _length(case: Case) -> Iterator[Attempt]:
             yield _added(case, message, "told what may be told")
         yield _added(case, question_for(case.platform, case.brief), "asked a question, for there was little")
         return
-    for place in _droppable(case):
-        yield _dropped(case, place, "it is too long")
+    yield _shortened(case)
     if case.draft.hashtags:
         fewer = case.draft.hashtags[:-1]
         gone = case.draft.hashtags[-1]
         yield Attempt(draft=Draft(text=case.draft.text, hashtags=fewer), change=f"left out {gone}")
+
+
+def _shortened(case: Case) -> Attempt:
+    """Sentences that nothing hangs on are left out, the last first, until it is read to its end."""
+    sentences = {(at, n): said for at, part in enumerate(case.parts) for n, said in enumerate(part)}
+    on_topic = {place for place, said in sentences.items() if _says_the_topic(said, case.brief)}
+    size = case.platform.size(post_of(case.draft.text, list(case.draft.hashtags)))
+    going: set[Place] = set()
+    for place in reversed(sentences):
+        if size <= case.platform.most:
+            break
+        further = set(_with_its_own(case, place)) - going
+        if any(_holds(sentences[one]) for one in further) or (on_topic and on_topic <= going | further):
+            continue
+        going |= further
+        size -= sum(case.platform.size(sentences[one]) + 1 for one in further)
+    gone = " ".join(sentences[place] for place in sorted(going))
+    return _made(case, _without(case, going), f"left out {gone!r}: it is too long")
 
 
 def _topic(case: Case) -> Iterator[Attempt]:
@@ -126,7 +148,7 @@ def _readability(case: Case) -> Iterator[Attempt]:
             yield _made(case, paragraphs, f"made two sentences of {sentence!r}")
     points = next(check.points / check.of for check in case.review.checks if check.name == "readability")
     for place in _hardest_first(case) if points < WORTH_A_SENTENCE else ():
-        if place in _droppable(case):
+        if _may_go(case, _with_its_own(case, place)):
             yield _dropped(case, place, "it is hard to read")
 
 
@@ -135,7 +157,8 @@ def _call_to_action(case: Case) -> Iterator[Attempt]:
     if not places:
         yield _added(case, call_for(case.platform, case.brief), "called upon the reader")
     for place in reversed(places):
-        yield _dropped(case, place, "too many things were asked")
+        if "https://" not in _at(case, place):
+            yield _dropped(case, place, "too many things were asked")
 
 
 def _brand_terms(case: Case) -> Iterator[Attempt]:
@@ -208,27 +231,28 @@ Place = tuple[int, int]
 
 
 def _places(case: Case) -> list[Place]:
-    return [(at, number) for at, part in enumerate(case.paragraphs) for number in range(len(part))]
+    every = ((at, number) for at, part in enumerate(case.parts) for number in range(len(part)))
+    return list(itertools.islice(every, PLACES_MAX))
 
 
 def _at(case: Case, place: Place) -> str:
-    return case.paragraphs[place[0]][place[1]]
+    return case.parts[place[0]][place[1]]
 
 
-def _droppable(case: Case) -> list[Place]:
-    """Sentences that nothing hangs on, the last first: not those of the topic, the calls and the link."""
-    return [place for place in reversed(_places(case)) if _may_go(case, _with_its_own(case, place))]
+def _may_go(case: Case, places: Collection[Place]) -> bool:
+    """Whether nothing hangs on sentences: they hold no call and no link, and others say the topic."""
+    holds = any(_holds(_at(case, place)) for place in places)
+    return not holds and _says_the_topic(text_of(_without(case, places)), case.brief)
 
 
-def _may_go(case: Case, places: list[Place]) -> bool:
-    kept = any(calls_upon(_at(case, place)) or "https://" in _at(case, place) for place in places)
-    return not kept and _says_the_topic(text_of(_without(case, places)), case.brief)
+def _holds(sentence: str) -> bool:
+    return calls_upon(sentence) or "https://" in sentence
 
 
 def _with_its_own(case: Case, place: Place) -> list[Place]:
     """A sentence with those right after it that speak of what it says: it, they, this."""
     at, number = place
-    after = itertools.takewhile(_REFERS_BACK.match, case.paragraphs[at][number + 1 :])
+    after = itertools.takewhile(_REFERS_BACK.match, case.parts[at][number + 1 :])
     return [place, *((at, number + 1 + further) for further, _ in enumerate(after))]
 
 
@@ -273,7 +297,7 @@ def _added(case: Case, sentence: str, why: str) -> Attempt:
     """Put a sentence before the last one where that is a link or a call, else at the end."""
     paragraphs = case.paragraphs or [[]]
     last = paragraphs[-1]
-    before = len(last) - 1 if last and ("https://" in last[-1] or calls_upon(last[-1])) else len(last)
+    before = len(last) - 1 if last and _holds(last[-1]) else len(last)
     last.insert(before, sentence)
     return _made(case, paragraphs, f"{why}: {sentence!r}")
 

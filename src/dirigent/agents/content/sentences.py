@@ -7,13 +7,13 @@ import unicodedata
 
 from dirigent.agents.language.readability import words_of
 
-_SENTENCE = re.compile(r"\S.*?(?:[.?!]+(?=\s|$)|$)", re.DOTALL)
+_MARKS = re.compile(r"[.?!]+")
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _LINK = re.compile(r"https?://\S+")
 _VERBS = """
     answer ask book browse call check choose comment compare contact discover download explore find follow get
-    give hear join learn leave let meet pick read register reply reserve save see send share shop sign start
-    subscribe swipe tell try visit vote watch write
+    give hear join learn leave let meet order pick read register reply reserve save see send share shop sign
+    start subscribe swipe taste tell try visit vote watch write
 """
 _CALLS = frozenset(_VERBS.split())
 _YOU = frozenset({"you", "your", "yours", "you'd", "you'll", "you've", "you're"})
@@ -24,7 +24,17 @@ Paragraphs = list[list[str]]
 def paragraphs_of(text: str) -> Paragraphs:
     """The sentences of each paragraph, with the marks that end them."""
     parts = [" ".join(part.split()) for part in _PARAGRAPH.split(text)]
-    return [[found[0] for found in _SENTENCE.finditer(part)] for part in parts if part]
+    return [_sentences_of(part) for part in parts if part]
+
+
+def _sentences_of(paragraph: str) -> list[str]:
+    """Marks end a sentence where a space follows, or nothing."""
+    found, start = [], 0
+    for marks in _MARKS.finditer(paragraph):
+        if paragraph[marks.end() : marks.end() + 1].strip() == "":
+            found.append(paragraph[start : marks.end()].strip())
+            start = marks.end()
+    return [sentence for sentence in (*found, paragraph[start:].strip()) if sentence]
 
 
 def text_of(paragraphs: Paragraphs) -> str:

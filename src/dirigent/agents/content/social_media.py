@@ -51,7 +51,7 @@ from dirigent.ports import Context
 from dirigent.security.admission import action, agent
 
 BrandId = Annotated[str, Field(max_length=200)]
-Contents = Annotated[list[GivenContent], Field(min_length=1, max_length=200)]
+Contents = Annotated[list[GivenContent], Field(min_length=1, max_length=50)]
 
 
 class ContentCreated(Shape):

@@ -19,6 +19,7 @@ from dirigent.ports import BoundRecords, Context
 
 DRAFT, SCHEDULED, PUBLISHED = "draft", "scheduled", "published"
 NEAREST_AMONG = 200
+TEXT_LENGTH_MAX = 10_000
 
 ContentId = Annotated[str, Field(min_length=1, max_length=100)]
 ContentIds = Annotated[list[ContentId], Field(min_length=1, max_length=200)]
@@ -29,7 +30,7 @@ class GivenContent(Shape):
 
     content_id: ContentId | None = None
     platform: OnPlatform
-    text: Annotated[str, Field(min_length=1, max_length=70_000)]
+    text: Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
     hashtags: Annotated[list[str], Field(max_length=100)] = []  # noqa: RUF012  # pydantic copies it
 
 

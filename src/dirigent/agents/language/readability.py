@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-_END = re.compile(r"[.?!]+(?=\s|$)")
+_END = re.compile(r"(?<![.?!])[.?!]++(?=\s|$)")  # in time in proportion to the text
 
 
 def words_of(text: str) -> list[str]:
