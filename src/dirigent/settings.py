@@ -20,6 +20,7 @@ OTHERS = 0o007
 CONFIG_NAME = "are.config.json"
 WEBHOOK_SECRET = re.compile(r"DIRIGENT_WEBHOOK_[A-Z0-9_]+_SECRET")
 SECRET = "DIRIGENT_SECRET_"
+AGENTS = "DIRIGENT_AGENTS"
 AGENT_URL = re.compile(r"[A-Z][A-Z0-9_]*_AGENT_URL")
 # Where the agents are expected that the specification gives a server of their own; used once set.
 AGENT_ADDRESSES = {
@@ -46,6 +47,8 @@ SHOWN_VARIABLES = (
     "DIRIGENT_KEY",
     "DIRIGENT_KEY_FILE",
     "DIRIGENT_CONFIG",
+    "DIRIGENT_ACTOR",
+    AGENTS,
     "DIRIGENT_POLICIES",
     "DIRIGENT_WORKFLOWS",
     "DIRIGENT_WEBHOOKS",
@@ -128,6 +131,7 @@ class Settings(BaseModel):
     key: SecretStr | None = None
     tenant: str = "default"
     actor: str = "local"
+    agents: tuple[str, ...] = ()
     allow_delivery: bool = False
     policies: Path | None = None
     workflows: Path | None = None
@@ -216,7 +220,7 @@ def read_settings(
         "stream": env.get("DIRIGENT_STREAM"),
         "webhook_secrets": _webhook_secrets(env),
         "secrets": _secrets(env),
-        "http_allow": env.get("DIRIGENT_HTTP_ALLOW", "").replace(",", " ").split() or None,
+        "http_allow": _words(env, "DIRIGENT_HTTP_ALLOW"),
         "agent_addresses": _agent_addresses(env),
         "agent_keys": read_keys(env.get(AGENT_KEY, ""), AGENT_KEY),
         "agent_key_file": _agent_key_file(env),
@@ -227,7 +231,8 @@ def read_settings(
         "tenant_weights": env.get("DIRIGENT_TENANT_WEIGHTS"),
         "tenant_limits": env.get("DIRIGENT_TENANT_LIMITS"),
         "log_level": env.get("LOG_LEVEL", "").lower() or None,
-        "actor": env.get("USER"),
+        "actor": env.get("DIRIGENT_ACTOR") or env.get("USER"),
+        "agents": _words(env, AGENTS),
         **{name: value for name, value in overrides.items() if value is not None},
     }
     given = {name: value for name, value in values.items() if value is not None}
@@ -272,6 +277,11 @@ def _key(env: Mapping[str, str]) -> str | None:
             "DIRIGENT_KEY and DIRIGENT_KEY_FILE are both set.", field="DIRIGENT_KEY", fix="Keep one of them."
         )
     return read_key_file(Path(file), "DIRIGENT_KEY_FILE") if file else given or None
+
+
+def _words(env: Mapping[str, str], name: str) -> list[str] | None:
+    """What a variable lists, with spaces or commas between."""
+    return env.get(name, "").replace(",", " ").split() or None
 
 
 def _secrets(env: Mapping[str, str]) -> dict[str, str]:

@@ -204,5 +204,6 @@ def test_progress_is_shown_on_the_command_line(tmp_path: Path) -> None:
     assert "ann, ben" in shown
     refused = command("approve", approval, data=data, USER="eve")
     assert (refused.code, "none of those who decide" in refused.err) == (1, True)
-    done = command("approve", approval, data=data, USER="ben")
+    assert f"dirigent approve {approval} --as ben" in shown
+    done = command("approve", approval, "--as", "ben", data=data, DIRIGENT_ACTOR="eve", USER="ann")
     assert "approved (2 of 2)" in done.out

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 from dirigent.agents.catalogue import catalogue
+from dirigent.bootstrap.agent_loading import load_agents
 from dirigent.bootstrap.simulation import quieten
 from dirigent.control.catalogue import control_agents
 from dirigent.domain.errors import InvalidInput
@@ -16,6 +17,7 @@ from dirigent.execution.registry import Registry
 from dirigent.interpreter.inputs import check_input
 from dirigent.runtimes.clock import SystemClock
 from dirigent.runtimes.local import LocalRuntime
+from dirigent.settings import AGENTS, read_settings
 from dirigent.testing.simulation.process import Drivers
 from dirigent.testing.simulation.rehearsal import Break, Plan, Rehearsal, Rehearsed
 from dirigent.testing.simulation.stand_ins import StandIns
@@ -152,4 +154,7 @@ def _play(seeds: Sequence[int]) -> list[Rehearsed]:
 
 
 def _registry() -> Registry:
-    return Registry([*control_agents(), *catalogue()])
+    registry = Registry([*control_agents(), *catalogue()])
+    for own in load_agents(read_settings().agents, AGENTS):
+        registry.register(own)
+    return registry

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dirigent import __version__
 from dirigent.agents.catalogue import catalogue
+from dirigent.bootstrap.agent_loading import load_agents
 from dirigent.bootstrap.garbage import spare_what_stays
 from dirigent.bootstrap.keys import folder_key, folder_lock
 from dirigent.bootstrap.reactions import House, Reactions
@@ -56,7 +57,7 @@ from dirigent.runtimes.ids import FreshIds
 from dirigent.runtimes.local import LocalRuntime
 from dirigent.runtimes.places import Bound, Crowd
 from dirigent.security.folder_key import FolderKey
-from dirigent.settings import Settings, read_settings
+from dirigent.settings import AGENTS, Settings, read_settings
 from dirigent.storage.sqlite.event_index import SqliteEventIndex
 from dirigent.storage.sqlite.journal import SqliteJournal
 from dirigent.storage.sqlite.memory import SqliteMemory
@@ -77,7 +78,8 @@ Flow = Orchestrator | Workflow | Definition | str | Path
 class Dirigent:
     """The whole system over one data folder; an async context manager.
 
-    `agents` are your own agents, beside those that come with Dirigent or in the place of some. `model` stands
+    `agents` are your own agents, beside those that come with Dirigent or in the place of some; those that
+    `DIRIGENT_AGENTS` names are there as well. `model` stands
     for the language model; without one everything works by rules. `web` stands for the way to other systems.
     The triggers of `workflows` (loaded ones, or files) are at work from the beginning, as are those of the
     folder in the settings. On entering, every execution that had not ended is taken up again. `flows` are
@@ -114,7 +116,9 @@ class Dirigent:
             self.settings = self.settings.model_copy(update={"data_folder": Path(data_folder)})
         self.clock = clock or SystemClock()
         self.model = model or DeterministicModel()
-        self.registry = self._registered(agents)
+        own = [*agents]
+        named = [one for one in load_agents(self.settings.agents, AGENTS) if one not in own]
+        self.registry = self._registered([*named, *own])
         self.servers = RemoteAgents(self.registry, self.settings, agent_transport)
         self.resumed: list[str] = []
         self._web = web

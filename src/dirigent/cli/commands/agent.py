@@ -53,13 +53,13 @@ def serve_command(
     key
         The agent, by its key or another name it has.
     """
+    from dirigent.bootstrap.agent_loading import load_agents
     from dirigent.bootstrap.agent_server import AgentServer
-    from dirigent.cli.agent_loading import load_agents
     from dirigent.cli.agent_serving import serve_agent
     from dirigent.cli.log_file import log_to
 
     settings = common.settings(host=host, port=port, allow_delivery=True if allow_delivery else None)
-    server = AgentServer(key, settings=settings, own=load_agents(from_ or ()))
+    server = AgentServer(key, settings=settings, own=load_agents(from_ or (), "from"))
     found = server.agent.key
     server.settings = server.settings.model_copy(
         update={

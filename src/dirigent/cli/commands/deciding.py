@@ -18,6 +18,10 @@ HINT = "Decisions that were taken stand; `dirigent resume` goes on with what fol
 
 Ids = Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)]
 All = Annotated[str | None, Parameter(name="--all", help="Everything open of this execution.")]
+As = Annotated[
+    str | None,
+    Parameter(name="--as", negative=(), help="Who decides; else DIRIGENT_ACTOR, else the name of the user."),
+]
 Comment = Annotated[str, Parameter(show_default=False, help="Kept with the decision.")]
 
 
@@ -27,6 +31,7 @@ def approve_command(
     *,
     all_of: All = None,
     comment: Comment = "",
+    actor: As = None,
     allow_delivery: Annotated[
         bool, Parameter(negative=(), help="Delivery is on for this command: what is held may leave.")
     ] = False,
@@ -39,7 +44,7 @@ def approve_command(
     approval_ids
         As `dirigent approvals` gives them.
     """
-    settings = common.settings(allow_delivery=True if allow_delivery else None)
+    settings = common.settings(actor=actor, allow_delivery=True if allow_delivery else None)
     return _decide(settings, common.screen(), approval_ids, all_of, "approve", comment)
 
 
@@ -49,6 +54,7 @@ def reject_command(
     *,
     all_of: All = None,
     comment: Comment = "",
+    actor: As = None,
     common: Common = DEFAULT,
 ) -> int:
     """Reject.
@@ -58,7 +64,7 @@ def reject_command(
     approval_ids
         As `dirigent approvals` gives them.
     """
-    return _decide(common.settings(), common.screen(), approval_ids, all_of, "reject", comment)
+    return _decide(common.settings(actor=actor), common.screen(), approval_ids, all_of, "reject", comment)
 
 
 def edit_command(
@@ -70,6 +76,7 @@ def edit_command(
         key_values("What is to be different"),
     ],
     comment: Comment = "",
+    actor: As = None,
     common: Common = DEFAULT,
 ) -> int:
     """Edit.
@@ -83,7 +90,7 @@ def edit_command(
     from dirigent.cli.workflow_input import read_input
 
     screen = common.screen()
-    work = _edit(common.settings(), screen, approval_id, read_input(input), comment)
+    work = _edit(common.settings(actor=actor), screen, approval_id, read_input(input), comment)
     return interruptible(work, screen, HINT)
 
 

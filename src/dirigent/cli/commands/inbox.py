@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
@@ -134,8 +135,8 @@ def _show_one(screen: Screen, row: ApprovalRow, message: dict[str, Any] | None) 
         screen.show(facts({name: _shown(value) for name, value in row.preview.items()}))
     if row.state == "open":
         screen.heading("Decide")
-        screen.say(f"  dirigent approve {row.approval_id}{_switch(row)}")
-        screen.say(f"  dirigent reject {row.approval_id} --comment '…'")
+        screen.say(f"  dirigent approve {row.approval_id}{_decider(row)}{_switch(row)}")
+        screen.say(f"  dirigent reject {row.approval_id}{_decider(row)} --comment '…'")
 
 
 def _facts(row: ApprovalRow, moment: Any) -> dict[str, Any]:
@@ -166,6 +167,13 @@ def _shown(value: Any) -> str:
     import msgspec
 
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _decider(row: ApprovalRow) -> str:
+    """Where certain people decide, the first of them who has not."""
+    said = {vote.actor for vote in row.votes}
+    left = [name for name in row.deciders.approvers if name not in said]
+    return f" --as {shlex.quote(left[0])}" if left else ""
 
 
 def _switch(row: ApprovalRow) -> str:
