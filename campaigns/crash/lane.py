@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -117,11 +118,16 @@ class Lane:
         await self._bury()
 
     async def died_by_itself(self, seconds: float) -> bool:
-        """Wait for the point at which the engine was told to die; False where it was not reached in time."""
+        """Wait for the point at which the engine was told to die; where it is not reached in time, kill it.
+
+        Returns whether it was reached, be it at the last moment.
+        """
         assert self._engine is not None, "the engine has been started"
-        try:
-            status = await asyncio.wait_for(self._engine.wait(), seconds)
-        except TimeoutError:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._engine.wait(), seconds)
+        status = self._engine.returncode
+        if status is None:
+            await self.kill()
             return False
         if status != -signal.SIGKILL:
             raise self._died()

@@ -79,10 +79,8 @@ class PointLane:
     async def _dies_at(self, point: str, hit: int) -> bool:
         if not await self.lane.begin(die=[f"{point}:{hit}"]):
             return await self.lane.died_by_itself(REACH_SECONDS_MAX)
-        if await self.lane.died_by_itself(AT_FIRST_SECONDS_MAX if point in AT_FIRST else REACH_SECONDS_MAX):
-            return True
-        await self.lane.kill()
-        return False
+        seconds = AT_FIRST_SECONDS_MAX if point in AT_FIRST else REACH_SECONDS_MAX
+        return await self.lane.died_by_itself(seconds)
 
 
 class Reached:

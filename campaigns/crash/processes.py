@@ -208,4 +208,5 @@ class _Warm:
 
     def kill(self) -> None:
         if not self._ended.done():
-            os.kill(self.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(self.pid, signal.SIGKILL)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from dirigent.domain.circuit_event import CIRCUITS, CircuitOpened
 from dirigent.domain.event import (
     ApprovalDecided,
     ApprovalVoted,
@@ -43,7 +44,7 @@ from dirigent.testing.invariants import (
 )
 from dirigent.testing.memory_projections import MemoryProjections
 from tests.interpreter.harness import flow, step
-from tests.simulation.written import Written, everything, sound
+from tests.simulation.written import TENANT, Written, everything, sound
 
 replace = msgspec.structs.replace
 Falsify = Callable[[Written], None]
@@ -315,6 +316,34 @@ def test_a_circuit_that_stays_open_is_named() -> None:
         run.tell(f"at-{pause}", StepFailed(at=run.now, step="keyed", attempt=1, error=failure))
         assert ("L6" in checked(run).broken) is bool(name)
         run.journal = [r for r in run.journal if pause or r.stream != "at-0"]
+
+
+@pytest.mark.parametrize(
+    ("opened", "again", "right"), [(5, 8, True), (5, None, False), (None, 8, False), (9, 8, False)]
+)
+def test_a_failure_that_a_crash_took_away_may_have_opened_a_circuit(
+    opened: int | None, again: int | None, right: bool
+) -> None:
+    """Its opening is on record, and a call that ran then was cut off: begun anew, it never told its end."""
+    run = unfinished()
+    began = run.now
+    run.start("probe", everything())
+    run.let_through("probe", "keyed", "keyed")
+    if opened is not None:
+        at = began + opened
+        run.append(
+            CIRCUITS, CircuitOpened(at=at, tenant=TENANT, agent="outside", failures=1, until=at + 30_000)
+        )
+    if again is not None:
+        run.now = began + again
+        run.let_through("probe", "keyed", "keyed")
+    run.tell("probe", StepCompleted(at=run.now, step="keyed", attempt=1, output=1))
+    run.now = began + 20_000
+    run.start("refused", everything())
+    run.let_through("refused", "keyed", "keyed")
+    failure = Failure(code="circuit_open", message="no", retryable=True)
+    run.tell("refused", StepFailed(at=run.now, step="keyed", attempt=1, error=failure))
+    assert ("L6" not in checked(run).broken) is right
 
 
 def test_an_approval_that_expires_late_is_named() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from dirigent.domain.circuit_event import CIRCUITS, CircuitOpened
 from dirigent.domain.command import Command, InvokeAction, RecordEvent, StartChild, StartTimer
 from dirigent.domain.event import (
     ApprovalDecided,
@@ -139,18 +140,32 @@ def _poisoned(stream: Stream) -> bool:
 
 @dataclass
 class _Traffic:
-    """What became of the calls of one agent for one tenant: when it failed, and from when to when it ran."""
+    """What became of the calls of one agent for one tenant: when it failed, and from when to when it ran.
 
-    failures: list[int]
-    runs: list[tuple[int, int]]
-    refused: list[tuple[int, str]]
+    Of a run that was `cut_off` by the end of its process nobody knows how it ended.
+    """
+
+    failures: list[int] = field(default_factory=list)
+    runs: list[tuple[int, int]] = field(default_factory=list)
+    cut_off: list[tuple[int, int]] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
 
 
 def _circuits(history: History, findings: Findings) -> None:
-    """A call that an open circuit turned away has a failure or a probe to blame for it."""
-    by_agent: dict[tuple[str, str], _Traffic] = defaultdict(lambda: _Traffic([], [], []))
+    """A call that an open circuit turned away has a failure or a probe to blame for it.
+
+    A crash may take a failure away and leave the opening of the circuit that it caused: that one speaks for
+    it, where a call ran at the time that the crash cut off.
+    """
+    by_agent: dict[tuple[str, str], _Traffic] = defaultdict(_Traffic)
     for stream in history.executions.values():
         _watch(stream, by_agent)
+    for recorded in history.streams.get(CIRCUITS, ()):
+        event = recorded.event
+        if isinstance(event, CircuitOpened):
+            traffic = by_agent[event.tenant, event.agent]
+            if any(since <= event.at <= until for since, until in traffic.cut_off):
+                traffic.failures.append(event.at)
     for traffic in by_agent.values():
         for at, name in traffic.refused:
             findings.met("L6")
@@ -169,7 +184,9 @@ def _watch(stream: Stream, by_agent: dict[tuple[str, str], _Traffic]) -> None:
             name = event.call if isinstance(event, CallStarted) else event.step
             before = running.pop(name, None)
             if before is not None:  # it ran until its process died
-                by_agent[stream.tenant, before.agent].runs.append((before.at, event.at))
+                traffic = by_agent[stream.tenant, before.agent]
+                traffic.runs.append((before.at, event.at))
+                traffic.cut_off.append((before.at, event.at))
             running[name] = event
             continue
         for started in _ended_by(event, running):
