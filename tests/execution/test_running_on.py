@@ -186,6 +186,20 @@ async def test_what_cannot_leave_a_process_fails_its_step_alone(tmp_path: Path) 
         assert (await _done(dirigent, _step("c", "work", "press")))["c"].output == before
 
 
+HANGING_FLOW = """
+import asyncio, threading
+from dirigent.execution.limits import Capacity
+
+async def main():
+    call = asyncio.ensure_future(Capacity().submit("mill", threading.Event().wait))
+    await asyncio.wait([call], timeout=0.05)
+    call.cancel()
+    await asyncio.wait([call])
+    print(call.cancelled())
+
+asyncio.run(main())
+"""
+
 HANGING = """
 import asyncio, sys, threading
 from dirigent import Dirigent, Effect, action, agent
@@ -206,11 +220,14 @@ asyncio.run(main())
 """
 
 
-def test_a_thread_that_runs_on_does_not_keep_the_process_from_ending(tmp_path: Path) -> None:
-    """The command comes to its end although a thread of it never does."""
-    command = [sys.executable, "-c", HANGING, str(tmp_path)]
+@pytest.mark.parametrize(("program", "told"), [(HANGING, "failed\n"), (HANGING_FLOW, "True\n")])
+def test_a_thread_that_runs_on_does_not_keep_the_process_from_ending(
+    tmp_path: Path, program: str, told: str
+) -> None:
+    """The command comes to its end although a thread of it does not: an action's, a queued function's."""
+    command = [sys.executable, "-c", program, str(tmp_path)]
     said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (said.stdout, said.returncode) == ("failed\n", 0), said.stderr
+    assert (said.stdout, said.returncode) == (told, 0), said.stderr
 
 
 def test_threads_are_bounded_used_again_and_not_held_up_by_those_left() -> None:

@@ -280,9 +280,10 @@ async def test_a_job_is_held_for_as_long_as_it_runs() -> None:
 
 async def test_a_worker_that_lost_its_job_stops_and_settles_nothing() -> None:
     """Its lease is over and another has the job: the flow is cancelled, the result does not count."""
-    office, cancelled = Office(), []
+    office, begun, cancelled = Office(), asyncio.Event(), []
 
     async def flow(payload: Mapping[str, Any]) -> Envelope:
+        begun.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -293,7 +294,7 @@ async def test_a_worker_that_lost_its_job_stops_and_settles_nothing() -> None:
     office.registry.register_flow("lead", flow)
     job = office.hand_in()
     working = asyncio.ensure_future(office.worker.work_once())
-    await until(lambda: office.clock.next_due() is not None)
+    await until(lambda: begun.is_set() and office.clock.next_due() is not None)
     office.clock.move(31_000)
     other = office.queue.dequeue("runs.lead")
     assert other is not None

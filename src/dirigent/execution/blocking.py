@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from contextvars import copy_context
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
 from dirigent.execution.processes import Processes
-from dirigent.execution.threads import Threads
+from dirigent.execution.threads import THREADS_MAX, Threads
 from dirigent.security.admission import AGENT_ATTRIBUTE, Admission
 
-THREADS_MAX = 64
 PROCESSES_MIN = 2  # so that one that hangs does not hold up all others on a machine of one core
 
 Left = Callable[[str, Future[Any]], None]
@@ -34,17 +31,9 @@ class BlockingCalls:
 
     async def in_thread(self, agent: str, call: Callable[[], Any]) -> Any:
         """What a function of an agent gives, with the caller's context around it."""
-        threads = self._threads
-        if threads is None:
-            threads = self._threads = Threads(THREADS_MAX, "dirigent-action")
-        handed = _Handed(threads)
-        running = partial(copy_context().run, call)
-        try:
-            return await asyncio.get_running_loop().run_in_executor(handed, running)
-        except asyncio.CancelledError:
-            if handed.future is not None and threads.leave(handed.future):
-                self.left(agent, handed.future)
-            raise
+        if self._threads is None:
+            self._threads = Threads(THREADS_MAX, "dirigent-action")
+        return await self._threads.run(call, partial(self.left, agent))
 
     async def in_process(self, agent: type[Any], action: str, arguments: dict[str, Any]) -> Any:
         """What an action of a fresh agent gives in another process. Raises `TransientError` where that dies.
@@ -62,18 +51,6 @@ class BlockingCalls:
             if calls is not None:
                 calls.close()
         self._threads = self._processes = None
-
-
-class _Handed(Executor):
-    """Takes one call for an event loop, which may also be one without threads, and keeps hold of it."""
-
-    def __init__(self, threads: Threads) -> None:
-        self.future: Future[Any] | None = None
-        self._threads = threads
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        self.future = self._threads.submit(partial(fn, *args, **kwargs))
-        return self.future
 
 
 def _call(agent: type[Any], action: str, arguments: dict[str, Any]) -> Any:

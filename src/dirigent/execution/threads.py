@@ -6,16 +6,15 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
+from contextvars import copy_context
+from functools import partial
 from itertools import count
 from typing import Any
 
+THREADS_MAX = 64
+
 Call = Callable[[], Any]
-
-
-async def call(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call a function in a thread, in the caller's context, and return its result."""
-    return await asyncio.to_thread(called, func, *args, **kwargs)
 
 
 def called(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -43,6 +42,20 @@ class Threads:
         self._idle = 0
         self._closed = False
         self._changed = threading.Condition()
+
+    async def run(self, call: Call, left: Callable[[Future[Any]], None] = lambda future: None) -> Any:
+        """What a call gives, made in the caller's context; where it is waited for no longer it is left.
+
+        `left` is told of one that goes on all the same, by a future that is done when it has ended.
+        """
+        handed = _Handed(self)
+        running = partial(copy_context().run, call)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(handed, running)
+        except asyncio.CancelledError:
+            if handed.future is not None and self.leave(handed.future):
+                left(handed.future)
+            raise
 
     def submit(self, call: Call) -> Future[Any]:
         """Make a call as soon as there is a thread for it."""
@@ -114,3 +127,23 @@ class Threads:
             was_left = future in self._left
             self._left.discard(future)
             return was_left
+
+
+class _Handed(Executor):
+    """Takes one call for an event loop, which may also be one without threads, and keeps hold of it."""
+
+    def __init__(self, threads: Threads) -> None:
+        self.future: Future[Any] | None = None
+        self._threads = threads
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.future = self._threads.submit(partial(fn, *args, **kwargs))
+        return self.future
+
+
+_calls = Threads(THREADS_MAX, "dirigent-call")
+
+
+async def call(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a function in a thread, in the caller's context, and return its result."""
+    return await _calls.run(partial(called, func, *args, **kwargs))
