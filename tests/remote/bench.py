@@ -177,13 +177,15 @@ class Wire(httpx2.AsyncBaseTransport):
         transport = httpx2.ASGITransport(app=self.app, client=self.client)
         answering = asyncio.ensure_future(transport.handle_async_request(request))
         cut = asyncio.ensure_future(self.cut.wait())
-        await asyncio.wait({answering, cut}, return_when=asyncio.FIRST_COMPLETED)
-        cut.cancel()
-        if not answering.done():
-            answering.cancel()
-            await asyncio.gather(answering, return_exceptions=True)
-            raise httpx2.ReadError("the line is dead")
-        reply = answering.result()
+        try:
+            await asyncio.wait({answering, cut}, return_when=asyncio.FIRST_COMPLETED)
+            if not answering.done():
+                raise httpx2.ReadError("the line is dead")
+            reply = answering.result()
+        finally:
+            for task in (answering, cut):
+                task.cancel()
+            await asyncio.gather(answering, cut, return_exceptions=True)
         if self.after:
             raise self.after.pop(0)
         return reply

@@ -19,7 +19,7 @@ from dirigent.execution.elsewhere import contract_of
 from dirigent.interpreter.loading import definition_from
 from dirigent.settings import read_settings
 from dirigent.testing.frozen_clock import FrozenClock
-from tests.remote.bench import COPIES, Bench, Press, Said, a_call, bench, posted, workflow
+from tests.remote.bench import COPIES, KEY, Bench, Press, Said, a_call, bench, posted, workflow
 
 AGAIN = {"max_attempts": 3, "initial": "1ms", "jitter": 0}
 NOTICE = {
@@ -390,6 +390,65 @@ async def test_who_does_not_wait_any_more(press: Bench) -> None:
     assert row.status in ("cancelled", "failed")
     sent = json.loads(press.wire.requests[0].content)
     assert sent["time_limit_ms"] == 50
+
+
+async def test_who_left_before_an_effect_began(tmp_path: Path) -> None:
+    """It does not begin after all, behind the back of a caller whose time was over; asked again it does."""
+    COPIES.reset()
+    hold, entered = asyncio.Event(), asyncio.Event()
+
+    async def held() -> None:
+        entered.set()
+        await hold.wait()
+
+    COPIES.held = held
+    async with bench(tmp_path, there={"MAX_CONCURRENT_WORKFLOWS": "1"}) as press:
+        first = asyncio.ensure_future(press.run("print_one", {"text": "first"}))
+        await entered.wait()
+        late = await press.run("shout", {"text": "late"}, timeout="50ms")
+        assert late.steps["print"].status == "outcome_unknown"
+        await press.server.calls.settled()
+        hold.set()
+        assert (await first).status == "completed"
+        rows = press.server.engine.executions()
+        assert sorted((row.workflow, row.status) for row in rows) == [
+            ("press.print_one", "completed"),
+            ("press.shout", "cancelled"),
+        ]
+        assert COPIES.runs == ["first"]
+        await press.dirigent.engine.resolve(late.execution_id, "print", happened=False, actor="ann")
+        ended = await press.dirigent.engine.rest(late.execution_id)
+    assert (ended.status, COPIES.runs) == ("completed", ["first", "late"])
+
+
+async def test_a_line_that_is_hung_up(press: Bench) -> None:
+    """What only reads ends at once where its caller hangs up, long before any time limit."""
+    entered, hung_up = asyncio.Event(), asyncio.Event()
+
+    async def held() -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    async def receive() -> dict[str, Any]:
+        if body:
+            return {"type": "http.request", "body": body.pop()}
+        await hung_up.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        raise AssertionError("nobody listens")
+
+    COPIES.held, body = held, [json.dumps(a_call("count")).encode()]
+    headers = [(b"authorization", f"Bearer {KEY}".encode()), (b"host", b"127.0.0.1")]
+    path = {"path": "/api/v1/agents/press/calls", "query_string": b"", "headers": headers}
+    scope = {"type": "http", "method": "POST", "http_version": "1.1", "scheme": "http", **path}
+    answering = asyncio.ensure_future(press.server.app()(scope, receive, send))
+    await entered.wait()
+    hung_up.set()
+    await answering
+    await press.server.calls.settled()
+    [row] = press.server.engine.executions()
+    assert row.status == "cancelled"
 
 
 async def test_a_large_input(press: Bench) -> None:

@@ -65,6 +65,7 @@ async def test_without_a_key_nothing_is_answered(press: Bench) -> None:
             else:
                 assert (answer.status_code, method, path) == (401, method, path)
                 assert answer.json()["code"] == "agent_key_refused"
+                assert answer.headers["www-authenticate"] == "Bearer"
     assert not press.server.engine.executions()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 
 import structlog
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dirigent.api.failures import TooSlow
 from dirigent.api.problems import fault_of, respond
 from dirigent.domain.errors import DirigentError
-from dirigent.security.agent_keys import require_key
+from dirigent.security.agent_keys import SCHEME, require_key
 
 LIVENESS = "/health"
 BODY_SECONDS_MAX = 30.0
@@ -46,7 +47,8 @@ class AgentKeyOnly:
                 require_key(Headers(scope=scope), self._keys)
         except DirigentError as error:
             log.warning("agent_key.refused", path=scope["path"], client=(scope.get("client") or ("",))[0])
-            await respond(fault_of(error), scope)(scope, receive, send)
+            fault = dataclasses.replace(fault_of(error), headers={"www-authenticate": SCHEME})
+            await respond(fault, scope)(scope, receive, send)
             return
         await self._app(scope, _in_time(receive, self._body_seconds), send)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dirigent import __version__
@@ -57,8 +59,17 @@ class AgentServer(Dirigent):
         """What it serves; imports the web framework only now."""
         from dirigent.api.app import create_agent_app
 
-        served = ServedCalls(self.engine, self.registry, self.settings.max_autonomy, __version__)
-        return create_agent_app(self.services(), served, self.keys)
+        return create_agent_app(self.services(), self.calls, self.keys)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.calls.settled()
+        await super().__aexit__(kind, error, trace)
+
+    async def _open(self, folder: Path) -> None:
+        await super()._open(folder)
+        self.calls = ServedCalls(self.engine, self.registry, self.settings.max_autonomy, __version__)
 
     def _registered(self, agents: Iterable[type[Any] | object]) -> Registry:
         registry = Registry(catalogue())

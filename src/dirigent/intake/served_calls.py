@@ -63,7 +63,8 @@ class ServedCalls:
         """Take an action, or say what came of it before.
 
         Raises `NotFound`, `InvalidInput`, `ContractDiffers`, `KeyReused` and `Overloaded`: in each case
-        nothing was done. Cancelled, it stops what has no effect; an effect comes to its end and is kept.
+        nothing was done. Cancelled, it stops what has no effect, or has not begun: an effect under way comes
+        to its end and is kept.
         """
         action = self._registry.action(call.agent, call.action)
         self._check_contract(action, call)
@@ -91,11 +92,7 @@ class ServedCalls:
     async def _anew(self, action: Action, call: RemoteCall) -> RemoteAnswer:
         execution_id = self._engine.new_execution_id()
         await self._engine.start(self._start(action, call, execution_id))
-        try:
-            return await self._answered(action, execution_id)
-        except asyncio.CancelledError:
-            self._leave(execution_id)
-            raise
+        return await self._answered(action, execution_id)
 
     async def _once(self, action: Action, call: RemoteCall, name: str) -> RemoteAnswer:
         for number in range(1, TRIES_MAX + 1):
@@ -107,7 +104,7 @@ class ServedCalls:
                 answer = await self._answered(action, execution_id)
             except NotFound:
                 return _put_away(action, execution_id)
-            if answer.status in (SUCCEEDED, FAILED) and _may_be_tried_again(answer):
+            if _may_be_tried_again(action, answer):
                 continue
             before = self._engine.read(execution_id).started.input
             if digest_of(before) != digest_of(call.inputs):
@@ -124,7 +121,11 @@ class ServedCalls:
 
     async def _answered(self, action: Action, execution_id: str) -> RemoteAnswer:
         """What came of an execution, once it is at rest; one that would wait for a person is ended."""
-        reading = await self._engine.rest(execution_id, patience_ms=AT_REST_MS)
+        try:
+            reading = await self._engine.rest(execution_id, patience_ms=AT_REST_MS)
+        except asyncio.CancelledError:
+            self._leave(action, execution_id)
+            raise
         if self._engine.approvals(state="open", execution=execution_id):
             with suppress(DirigentError):  # somebody may have decided in between
                 await self._engine.cancel(
@@ -183,15 +184,20 @@ class ServedCalls:
             origin=call.origin,
         )
 
-    def _leave(self, execution_id: str) -> None:
-        """Stop what nobody waits for any more."""
-        leaving = asyncio.ensure_future(self._cancelled(execution_id))
+    async def settled(self) -> None:
+        """Return when all has been told to stop that nobody waits for."""
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    def _leave(self, action: Action, execution_id: str) -> None:
+        """Stop what nobody waits for any more; what has an effect only where that has not begun."""
+        leaving = asyncio.ensure_future(self._stopped(action, execution_id))
         self._leaving.add(leaving)
         leaving.add_done_callback(self._leaving.discard)
 
-    async def _cancelled(self, execution_id: str) -> None:
+    async def _stopped(self, action: Action, execution_id: str) -> None:
         with suppress(DirigentError):  # it may have ended meanwhile
-            await self._engine.cancel(execution_id, OURSELVES, "The caller does not wait any more.")
+            if not (action.announced and _begun(self._engine.events(execution_id))):
+                await self._engine.cancel(execution_id, OURSELVES, "The caller does not wait any more.")
 
 
 def _name_of(action: Action, call: RemoteCall) -> str:
@@ -206,9 +212,12 @@ def _autonomy(level: str) -> Autonomy:
         raise InvalidInput(f"{level!r} is no autonomy level.", fix="L0 to L3.", field="autonomy") from error
 
 
-def _may_be_tried_again(answer: RemoteAnswer) -> bool:
+def _may_be_tried_again(action: Action, answer: RemoteAnswer) -> bool:
     """Whether another try may end otherwise: nothing was let out, or what was wrong may be over."""
-    return not answer.let_out or (answer.error is not None and answer.error.retryable)
+    if answer.status == UNCLEAR:
+        return action.repeatable
+    retryable = answer.error is not None and answer.error.retryable
+    return answer.status in (SUCCEEDED, FAILED) and (retryable or not answer.let_out)
 
 
 def _answer_of(action: Action, reading: Reading, events: list[Event]) -> RemoteAnswer:
