@@ -14,9 +14,11 @@ from typing import Any, ClassVar
 import pytest
 
 from dirigent import Dirigent, Effect, Risk, action, agent
+from dirigent.api.app import create_app
 from dirigent.domain.workflow import Definition, FlowType, Kind, Retry, Step
 from dirigent.execution.threads import Threads
 from dirigent.interpreter.reading import StepReading
+from tests.acceptance.wire import client_of
 from tests.execution.office import until
 
 TIMEOUT_S = 0.05
@@ -128,6 +130,22 @@ async def test_a_place_stays_taken_until_the_thread_ends(tmp_path: Path) -> None
         Mill.let_go.set()
         await until(lambda: _executor(dirigent)["status"] == "online")
         assert (await _done(dirigent, _step("e", "grind")))["e"].output == "ground"
+
+
+async def test_over_http_it_is_a_503_and_health_says_why(tmp_path: Path) -> None:
+    """Whoever calls the action directly is asked to come again; whoever watches sees what is taken."""
+    address = "/api/are/agents/mill/execute"
+    async with (
+        Dirigent(tmp_path, agents=[Mill]) as dirigent,
+        client_of(create_app(dirigent.services())) as http,
+    ):
+        for _ in range(2):
+            assert (await http.post(address, json={"action": "hang", "inputs": {}})).status_code == 504
+        refused = await http.post(address, json={"action": "grind", "inputs": {}})
+        assert (refused.status_code, refused.json()["code"]) == (503, "no_place_left")
+        components = (await http.get("/health?verbose=1")).json()["components"]
+        assert components["executor"].startswith("degraded: ")
+        assert "2 of 2 places of mill" in components["executor"]
 
 
 async def test_who_waits_for_a_place_is_told_that_none_comes_free(tmp_path: Path) -> None:
