@@ -113,6 +113,22 @@ async def test_inside_a_block_what_is_around_it_is_known(tmp_path: Path) -> None
     assert desk.given == [{"article": "beans", "price": 5}]
 
 
+async def test_each_time_round_and_for_each_item(tmp_path: Path) -> None:
+    """In a loop the step before it in the same round; for an item the same; else what is around them."""
+    desk = Desk()
+    price = _step("price", "price", parameters={"price": "${index}"})
+    loop = {"id": "l", "type": "loop", "max_iterations": 3, "until": "index == 2"}
+    each = {"id": "f", "type": "foreach", "foreach": "input.rows"}
+    steps = [
+        _step("one", "price", parameters={"price": 5}),
+        {**loop, "steps": [price, _step("order", "order")]},
+        {**each, "steps": [_step("again", "order")]},
+    ]
+    reading = await _run(tmp_path, desk, steps, {"article": "beans", "rows": [1, 2]})
+    assert reading.status == "completed"
+    assert [one["price"] for one in desk.given] == [0, 1, 5, 5]
+
+
 async def test_what_needs_nothing_is_given_nothing(tmp_path: Path) -> None:
     """An action that can do without any input is asked as it is written."""
     desk = Desk()
