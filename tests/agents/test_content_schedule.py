@@ -50,6 +50,8 @@ async def test_three_posts_over_a_working_day(newsroom: Newsroom) -> None:
     [
         ({"window": {"start": "09:00", "end": "17:00"}, "timezone": "America/New_York"},
          ["2026-11-20T14:00:00Z", "2026-11-20T22:00:00Z"]),
+        ({"window": "9:00 to 17:00"}, ["2026-11-20T09:00:00Z", "2026-11-20T17:00:00Z"]),
+        ({"window": "09:00-17:00"}, ["2026-11-20T09:00:00Z", "2026-11-20T17:00:00Z"]),
         ({"window": {"start": "07:00", "end": "08:00"}}, ["2026-11-21T07:00:00Z", "2026-11-21T08:00:00Z"]),
         ({"window": {"start": "09:00", "end": "10:00", "date": "2026-12-24"}},
          ["2026-12-24T09:00:00Z", "2026-12-24T10:00:00Z"]),
@@ -86,6 +88,7 @@ async def test_times_are_those_of_a_place(
         ({"window": {"start": "17:00", "end": "09:00"}}, "window.end", "ends before it begins"),
         ({"window": {"start": "09:00", "end": "2026-12-01T09:00"}}, "window", "mixes"),
         ({"window": {"start": "09:00", "end": "09:00:30"}}, "window", "no room for 2 posts"),
+        ({"window": "in the morning"}, "window", "valid dictionary"),
         ({"window": {"start": "09:00", "end": "10:00", "date": "1 May"}}, "window.date", "no date"),
         ({"at": "2026-12-01T09:00", "platform": "linkedin"}, "platform", "was written for x"),
     ],

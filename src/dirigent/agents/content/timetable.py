@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dirigent.domain.errors import InvalidInput
 from dirigent.domain.shape import Shape
 
 APART_LEAST = timedelta(minutes=1)
+
+_TIMES = re.compile(r"\s*(?P<start>\d?\d:\d\d)\s*(?:to|-|\u2013)\s*(?P<end>\d?\d:\d\d)\s*")
 
 Written = Annotated[str, Field(max_length=40)]
 
@@ -20,11 +23,18 @@ class Window(Shape):
     """From when to when: two moments (`2026-12-01T09:00`), or two times of a day (`09:00`).
 
     Times of a day are those of `date`, else of the next day on which the first of them is still to come.
+    Both may be written as one text, `09:00 to 17:00`.
     """
 
     start: Written
     end: Written
     date: Written | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_text(cls, given: Any) -> Any:
+        found = _TIMES.fullmatch(given) if isinstance(given, str) else None
+        return {"start": found["start"].zfill(5), "end": found["end"].zfill(5)} if found else given
 
 
 class Period(Shape):
