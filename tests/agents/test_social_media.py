@@ -190,6 +190,7 @@ def test_a_good_post_has_all_points() -> None:
         (GOOD_TEXT.replace("coffee", "brew"), {"brand_terms": 7.5, "score": 92}),
         (GOOD_TEXT.replace("word", "cheap word"), {"banned_terms": 0, "score": 85}),
         (GOOD_TEXT.replace("winter ", ""), {"topic": 10, "score": 90}),
+        (GOOD_TEXT.replace("the winter roast", "winters and roasting"), {"topic": 20, "score": 100}),
         (GOOD_TEXT.replace(" Ask us what you like.", ""), {"call_to_action": 0, "score": 85}),
         (f"{GOOD_TEXT} Tell us. Write to us. Share it.", {"call_to_action": 8, "score": 93}),
         (f"{GOOD_TEXT} {'It is good. ' * 20}", {"length": 0, "score": 80}),

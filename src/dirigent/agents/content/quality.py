@@ -10,6 +10,7 @@ from dirigent.agents.content.brief import Brief
 from dirigent.agents.content.platforms import Platform, post_of
 from dirigent.agents.content.sentences import calls_upon, folded, has_term, paragraphs_of, without_links
 from dirigent.agents.language.readability import automated_readability_index, words_of
+from dirigent.agents.language.stems import stem_of
 from dirigent.domain.shape import Shape
 
 CheckName = Literal["length", "topic", "readability", "call_to_action", "brand_terms", "banned_terms"]
@@ -70,6 +71,12 @@ def key_words(topic: str) -> list[str]:
     return [word for word in words if word not in _SMALL_WORDS] or words
 
 
+def missing_words(text: str, topic: str) -> list[str]:
+    """The words of a topic that a text says in none of their forms."""
+    there = {stem_of(folded(word)) for word in words_of(text)}
+    return [word for word in key_words(topic) if stem_of(word) not in there]
+
+
 def _length(text: str, hashtags: list[str], platform: Platform, brief: Brief) -> Check:
     size = platform.size(post_of(text, hashtags))
     if size > platform.limit:
@@ -86,8 +93,7 @@ def _length(text: str, hashtags: list[str], platform: Platform, brief: Brief) ->
 def _topic(text: str, hashtags: list[str], platform: Platform, brief: Brief) -> Check | None:
     if not brief.topic:
         return None
-    wanted, there = key_words(brief.topic), {folded(word) for word in words_of(text)}
-    missing = [word for word in wanted if not {word, f"{word}s", f"{word}es", word.removesuffix("s")} & there]
+    wanted, missing = key_words(brief.topic), missing_words(text, brief.topic)
     points = 20 * (len(wanted) - len(missing)) / len(wanted)
     return _check("topic", points, 20, f"does not say {', '.join(missing)}" if missing else "says its topic")
 
