@@ -218,6 +218,7 @@ async def test_reading_is_done_anew(press: Bench) -> None:
         (Said(200, b"x" * 9_500_000), "bad_answer"),
         (Said(404, b"no such page"), "bad_answer"),
         (Said(502, b"bad gateway"), "transient"),
+        (Said(429, b"a proxy is busy"), "transient"),
     ],
 )
 async def test_an_answer_that_is_none(press: Bench, answer: Said, code: str) -> None:
