@@ -116,6 +116,20 @@ def test_waiting_for_a_person() -> None:
     assert re.search(r"● draft\s+2/3, 1 failed", _drawn(_progress([*waiting, ("x/work", decided)])))
 
 
+def test_the_steps_inside_an_item_are_not_items() -> None:
+    """An item is done once, however many steps it has, and waits while one of them waits."""
+    inner = [StepCompleted(at=3000, step=f"draft[2].{name}", attempt=1) for name in ("write", "check")]
+    inside = [*RUN, *(("x/work", event) for event in inner)]
+    assert re.search(r"● draft\s+2/3, 1 failed", _drawn(_progress(inside)))
+    asked = ApprovalRequested(
+        at=4000, step="draft[2].agree", attempt=1, approval_id="a", reason="r", kind="hold", expires_at=9
+    )
+    asked_inside = [*inside, ("x/work", asked)]
+    assert re.search(r"◷ draft\s+2/3, 1 waiting, 1 failed", _drawn(_progress(asked_inside)))
+    ended = [*asked_inside, ("x/work", StepCompleted(at=6000, step="draft[2]", attempt=1))]
+    assert re.search(r"draft\s+3/3, 1 failed", _drawn(_progress(ended)))
+
+
 def test_a_second_try() -> None:
     """A step that failed and is tried again is running, and succeeds."""
     tries: list[tuple[str, Event]] = [

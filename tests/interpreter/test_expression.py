@@ -1,5 +1,6 @@
 """Expressions: what they give, and that whatever has no value is an error and never a truth value."""
 
+import re
 import subprocess
 import sys
 
@@ -44,14 +45,22 @@ def test_an_expression_gives_its_value(source, data, expected) -> None:
 
 NO_VALUE = [
     ("quality_score >= 75", {}, "needs quality_score"),
-    ("steps.a.score > 1", {"steps": {}}, "Key not found"),
-    ("steps.a.score > 1", {"steps": {"a": {}}}, "Key not found"),
-    ("items[3]", {"items": [1]}, "Index error"),
+    ("steps.a.score > 1", {"steps": {}}, "there is no 'a' in it. Where it may be missing"),
+    ("steps.a.score > 1", {"steps": {"a": {}}}, "there is no 'score' in it"),
+    ("items[3]", {"items": [1]}, "item 3, counted from 0, of a list of 1"),
     ("1 / 0", {}, "divide by zero"),
-    ("n * 2.5", {"n": 3}, "No matching overloads"),
-    ("n * 2", {"n": 3.5}, "No matching overloads"),
-    ("n < 'a'", {"n": 1}, "No matching overloads"),
-    ("n > 1", {"n": None}, "No matching overloads"),
+    ("n * 2.5", {"n": 3}, "'*' does not take a whole number and a fractional number. Both sides"),
+    ("n * 2", {"n": 3.5}, "'*' does not take a fractional number and a whole number"),
+    ("n < 'a'", {"n": 1}, "'<' does not take a whole number and a text"),
+    ("n > 1", {"n": None}, "'>' does not take null and a whole number"),
+    ("-n", {"n": "x"}, "'-' does not take a text"),
+    ("size(n)", {"n": 3}, "'size' does not take a whole number"),
+    ("n.matches('x')", {"n": 3}, "'matches' does not take a whole number and a text"),
+    ("n && true", {"n": "x"}, "'&&' and 'and' take what is true or false. Compare it"),
+    ("!n", {"n": "x"}, "'!' takes what is true or false"),
+    ("n ? 1 : 2", {"n": "x"}, "what stands before '?' is not true or false"),
+    ("1 in n", {"n": 3}, "'in' takes a list or a mapping on its right"),
+    ("n.a.b", {"n": {"a": None}}, "a field is read of what is no mapping. It is null"),
     ("9223372036854775807 + n", {"n": 1}, "overflow"),
     ("n + 1", {"n": 2**70}, "out of range"),
     ("1.0 / 0.0", {}, "not JSON data"),
@@ -64,7 +73,7 @@ NO_VALUE = [
     ("x", {"x": object()}, "Non-CEL value"),
     ("x", {"x": "\ud800"}, "failed"),
     ('{"a": 1, "a": 2}', {}, "duplicate key"),
-    ("items.exists(i, i.bad > 1)", {"items": [{}]}, "Key not found"),
+    ("items.exists(i, i.bad > 1)", {"items": [{}]}, "there is no 'bad'"),
     ("big.map(a, big.map(b, b))", {"big": list(range(400))}, "budget"),
 ]
 
@@ -73,9 +82,9 @@ NO_VALUE = [
 def test_what_has_no_value_is_an_error(source, data, reason) -> None:
     """An expression that errs raises, as a value and as a condition: it is never true and never false."""
     expression = parse_expression(source)
-    with pytest.raises(ExpressionError, match=reason):
+    with pytest.raises(ExpressionError, match=re.escape(reason)):
         expression.evaluate(data)
-    with pytest.raises(ExpressionError, match=reason):
+    with pytest.raises(ExpressionError, match=re.escape(reason)):
         expression.holds(data)
 
 

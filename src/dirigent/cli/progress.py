@@ -28,6 +28,7 @@ from dirigent.domain.event import (
 from dirigent.domain.moments import iso
 
 ENDED = ("succeeded", "failed", "skipped", "rejected", "expired")
+WAITING = ("waiting", "held")
 PLAN_STEP = "plan"
 
 
@@ -51,7 +52,7 @@ class StepProgress:
     @property
     def waiting(self) -> int:
         """Items that wait for a person."""
-        return sum(status in ("waiting", "held") for status in self.items.values())
+        return sum(status in WAITING for status in self.items.values())
 
     @property
     def failed(self) -> int:
@@ -126,9 +127,10 @@ class RunProgress:
     def tell(self, execution_id: str, step: str, done: int, total: int, message: str) -> None:
         """What a running action says of itself; from any thread."""
         found = self.executions.get(execution_id)
-        if found is not None and _item_of(step)[0] in found.steps:
+        name = _parts_of(step)[0]
+        if found is not None and name in found.steps:
             counted = f"{done}/{total}" if total else ""
-            found.steps[_item_of(step)[0]].note = " ".join(filter(None, (counted, message)))
+            found.steps[name].note = " ".join(filter(None, (counted, message)))
 
     def children(self, execution_id: str, step: str) -> list[ExecutionProgress]:
         """The executions that a step started."""
@@ -165,10 +167,13 @@ class RunProgress:
         status = _status_after(event)
         if not status:
             return
-        name, item = _item_of(getattr(event, "step", ""))
+        name, item, inner = _parts_of(getattr(event, "step", ""))
         step = found.step(name)
         if item:
-            step.items[item] = status
+            if not inner:
+                step.items[item] = status
+            elif step.items.get(item) not in ENDED:
+                step.items[item] = status if status in WAITING else "running"
             step.move(_status_of_fan(step), event.at)
             return
         if isinstance(event, FanOutStarted):
@@ -237,7 +242,8 @@ def _status_of_fan(step: StepProgress) -> str:
     return "waiting" if waiting else "running"
 
 
-def _item_of(step: str) -> tuple[str, str]:
-    """`draft[3]` is the item 3 of the step `draft`."""
-    name, bracket, rest = step.partition("[")
-    return (name, rest.rstrip("]")) if bracket else (step, "")
+def _parts_of(step: str) -> tuple[str, str, str]:
+    """`draft[3]` is the item 3 of the step `draft`, and `draft[3].write` a step inside it."""
+    name, _, rest = step.partition("[")
+    item, _, inner = rest.partition("]")
+    return name, item, inner.lstrip(".")

@@ -17,6 +17,7 @@ from typing import Any
 from cel_expr_python import cel
 
 from dirigent.domain.errors import ExpressionError
+from dirigent.interpreter.cel_words import in_words
 from dirigent.interpreter.tokens import (
     bound_names,
     narrowed,
@@ -160,7 +161,8 @@ class Expression:
         raise self._failed(f"{_shown(value)} is not JSON data; string(...) or int(...) may convert it")
 
     def _failed(self, reason: str) -> ExpressionError:
-        return ExpressionError(f"The expression {_shown(self.source)} failed: {reason}.")
+        said, fix = in_words(reason)
+        return ExpressionError(f"The expression {_shown(self.source)} failed: {said}.", fix=fix)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -57,15 +57,26 @@ def _elsewhere(dirigent: Dirigent) -> dict[str, tuple[str, str]]:
 
 
 def _show_all(screen: Screen, specs: list[AgentSpec]) -> None:
-    from dirigent.cli.screen import table
+    from dirigent.cli.execution_report import WIDE
+    from dirigent.cli.screen import facts, table
 
-    rows = [
-        (spec.key if number == 0 else "", action.name, action.risk, action.effect, action.description)
-        for spec in specs
-        for number, action in enumerate(spec.actions.values())
-    ]
-    screen.show(table(("agent", "action", "risk", "effect", "what it does"), rows))
+    if screen.console.width < WIDE:
+        for spec in specs:
+            screen.heading(spec.key)
+            screen.show(facts({f"  {action.name}": _in_short(action) for action in spec.actions.values()}))
+        screen.say()
+    else:
+        rows = [
+            (spec.key if number == 0 else "", action.name, action.risk, action.effect, action.description)
+            for spec in specs
+            for number, action in enumerate(spec.actions.values())
+        ]
+        screen.show(table(("agent", "action", "risk", "effect", "what it does"), rows))
     screen.say(f"{len(specs)} agents. One with its inputs: dirigent agents {specs[0].key}")
+
+
+def _in_short(action: ActionSpec) -> str:
+    return f"{action.risk}, {action.effect}: {action.description}"
 
 
 def _show_one(

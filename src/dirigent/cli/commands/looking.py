@@ -75,7 +75,7 @@ def logs_command(
         As `dirigent ls` gives it; a goal's work is `<id>/work`.
     """
     from dirigent.bootstrap.beside import reading
-    from dirigent.cli.execution_report import moment
+    from dirigent.cli.execution_report import WIDE, moment
     from dirigent.cli.screen import table
     from dirigent.domain.canonical import plain
 
@@ -90,7 +90,14 @@ def logs_command(
         (version, moment(event.at), type(event).__name__, getattr(event, "step", ""), _detail(event))
         for version, event in enumerate(events, 1)
     ]
-    screen.show(table(("#", "at", "event", "step", "detail"), rows, right=("#",)))
+    if screen.console.width < WIDE:
+        narrow = [
+            (number, at, "\n".join(filter(None, (f"{of} {step}", said))))
+            for number, at, of, step, said in rows
+        ]
+        screen.show(table(("#", "at", "what"), narrow, right=("#",), whole=("at",)))
+    else:
+        screen.show(table(("#", "at", "event", "step", "detail"), rows, right=("#",), whole=("at",)))
     for child in children:
         screen.say(f"It started {child.execution_id}: dirigent logs {child.execution_id}")
 

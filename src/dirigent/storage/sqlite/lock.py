@@ -120,5 +120,7 @@ def _busy(path: Path) -> DataFolderBusy:
     where = f", serving {holder.url}" if holder.url else ""
     return DataFolderBusy(
         f"{path.parent} is held by process {holder.pid} ({holder.command}) since {holder.since}{where}.",
-        fix=f"Use {holder.url} instead, or end that process." if holder.url else "End that process first.",
+        fix=f"End that process first, or have it do the work: {holder.url}."
+        if holder.url
+        else "End that process first.",
     )
