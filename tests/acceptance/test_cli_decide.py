@@ -137,8 +137,19 @@ def test_resume_with_nothing_to_do(data: Path) -> None:
     """What only waits for a person was not interrupted."""
     said = dirigent("resume", data=data)
     assert said.code == 0
-    assert "Nothing was interrupted. 1 wait for a person" in said.out
+    assert "Nothing was interrupted.\nWaiting for a person: 1. See dirigent approvals" in said.out
     assert dirigent("resume", "-o", "json", data=data).data == []
+
+
+def test_resume_names_what_waits_for_an_event(tmp_path: Path) -> None:
+    """A run that waits for an event waits for no person."""
+    file = tmp_path / "waits.yaml"
+    file.write_text("name: waits\nsteps: [{id: paid, type: wait_for_event, event: order.paid}]\n")
+    dirigent("run", file, data=tmp_path / "data")
+    said = dirigent("resume", data=tmp_path / "data")
+    assert said.code == 0
+    assert "an event, a time or a signal: 1. See dirigent ls --status running" in said.out
+    assert "person" not in said.out
 
 
 def test_a_step_that_asks(tmp_path: Path) -> None:

@@ -213,4 +213,6 @@ def test_how_events_stand(tmp_path: Path) -> None:
     assert dirigent("event", "publish", "--type", "a.b", data=tmp_path).code == 0
     again = dirigent("event", "status", "-o", "json", data=tmp_path).data
     assert again["last_minute"] == 1
-    assert {one["name"]: one["lag"] for one in again["followers"]} == {"agents": 1, "triggers": 0}
+    lags = {one["name"]: one["lag"] for one in again["followers"]}
+    assert lags["triggers"] == 0
+    assert lags["agents"] in (0, 1), "publishing waits for triggers, not for agents"

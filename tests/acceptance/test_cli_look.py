@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,30 @@ def test_show_a_child(data: Path, goal: str) -> None:
     assert "more: dirigent show" in said.out
     whole = dirigent("show", f"{goal}/work", "--all", data=data)
     assert f"draft[{DORMANT - 1}]" in whole.out
+
+
+def test_show_leaves_out_the_steps_inside_most_items(tmp_path: Path) -> None:
+    """Of a block over many items the steps of the first are listed, and what failed in the others."""
+    file, data = tmp_path / "many.yaml", tmp_path / "data"
+    file.write_text(
+        "name: many\nsteps:\n  - id: each\n    type: foreach\n    foreach: input.ns\n    on_error: continue\n"
+        "    steps:\n      - {id: odd, type: validation, conditions: ['item != 33']}\n"
+        "      - {id: half, type: transform, parameters: {n: '${item / 2}'}}\n"
+    )
+    ran = dirigent("run", file, "-i", f"ns={list(range(40))}", data=data)
+    assert "each  succeeded  40/40, 1 failed" in ran.out
+    assert "each[9].half" in ran.out
+    assert "each[10].half" not in ran.out
+    assert "each[33].odd" in ran.out
+    assert "more: dirigent show" in ran.out
+
+
+def test_a_narrow_screen_has_room_for_what_happened(data: Path, goal: str) -> None:
+    """In eighty columns a moment is not broken, and descriptions are not squeezed into a few characters."""
+    lines = dirigent("logs", goal, data=data, COLUMNS="80").out.splitlines()
+    assert any(re.search(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ   StepStarted", line) for line in lines)
+    agents = dirigent("agents", data=data, COLUMNS="80").out
+    assert re.search(r"(?m)^  check_draft +R0, read: Whether a stored message may go to its contact", agents)
 
 
 def test_show_as_json(data: Path, goal: str) -> None:

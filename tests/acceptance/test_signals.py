@@ -150,3 +150,18 @@ async def test_a_signal_to_nobody_or_without_a_name_is_refused(tmp_path: Path) -
         with pytest.raises(InvalidInput, match="cannot be stored"):
             await dirigent.engine.signal(run, "order.paid", "\ud800")
         assert len(dirigent.engine.events(run)) == before
+
+
+async def test_who_is_patient_sees_the_time_for_an_event_run_out(tmp_path: Path) -> None:
+    """A wait whose time is over within the patience is seen to its end; a longer one is left alone."""
+    short, long = (
+        load_definition(
+            f"name: waits\nsteps: [{{id: paid, type: wait_for_event, event: a, timeout: {time}}}]\n"
+        )
+        for time in ("200ms", "30d")
+    )
+    async with Dirigent(tmp_path) as dirigent:
+        waiting, left = await dirigent.run(short), await dirigent.run(long)
+        ended = await dirigent.engine.rest(waiting.execution_id, patience_ms=60_000)
+        assert (waiting.status, ended.status) == ("running", "failed")
+        assert (await dirigent.engine.rest(left.execution_id, patience_ms=60_000)).status == "running"

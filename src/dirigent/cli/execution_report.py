@@ -100,9 +100,14 @@ def _standing(reading: Reading) -> Iterator[tuple[str, Any]]:
 
 def _without_many_items(steps: list[StepReading]) -> list[StepReading]:
     """Every step, and of a `foreach` step the first items and those that did not go well."""
-    items = [step for step in steps if step.id.endswith("]")]
-    kept = {step.id for step in items[:ITEMS_SHOWN]} | {step.id for step in items if _odd(step)}
-    return [step for step in steps if not step.id.endswith("]") or step.id in kept]
+    items = dict.fromkeys(_item(step) for step in steps if "[" in step.id)
+    shown = set(list(items)[:ITEMS_SHOWN])
+    return [step for step in steps if "[" not in step.id or _item(step) in shown or _odd(step)]
+
+
+def _item(step: StepReading) -> str:
+    """The item that a step is or stands in: `each[3]` for `each[3].write`."""
+    return step.id.partition("]")[0]
 
 
 def _odd(step: StepReading) -> bool:

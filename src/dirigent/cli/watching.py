@@ -19,6 +19,7 @@ from dirigent.engine import Engine
 from dirigent.interpreter.reading import Reading
 
 AT_ONCE_SECONDS = 0.2
+OVERDUE_MS = 1  # what is due by now is not waited for, it is about to happen
 POLL_SECONDS = 0.25
 UNDER_WAY = ("pending", "running", "awaiting_approval", "cancelling", "compensating")
 QUIET_SECONDS = 1.5
@@ -85,6 +86,7 @@ async def rests_at_once(engine: Engine, execution_id: str) -> bool:
     before = _count(engine, execution_id)
     try:
         async with asyncio.timeout(AT_ONCE_SECONDS):
+            await engine.wait_rest(execution_id, patience_ms=OVERDUE_MS)
             await engine.wait_rest(execution_id)
     except TimeoutError:
         return False

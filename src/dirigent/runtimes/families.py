@@ -84,9 +84,17 @@ def moves(member: LiveExecution | Passive, before: int = 0) -> bool:
 def is_pending(live: LiveExecution, before: int = 0) -> bool:
     """Whether something other than a person, a signal or a child is waited for."""
     return any(
-        not (name.startswith(PATIENT) or isinstance(command, OF_OTHERS) or _is_later(command, before))
+        not (
+            _is_patient(name, command, before) or isinstance(command, OF_OTHERS) or _is_later(command, before)
+        )
         for name, command in live.machine.state.outstanding.items()
     )
+
+
+def _is_patient(name: str, command: Command, before: int) -> bool:
+    """Whether a person or a signal is waited for, and the time for that is not over at `before`."""
+    over = isinstance(command, StartTimer) and command.due <= before
+    return name.startswith(PATIENT) and not over
 
 
 def _is_later(command: Command, before: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -145,10 +146,14 @@ async def _resume(settings: Settings, screen: Screen, execution_id: str | None) 
 
 async def _resume_all(dirigent: Dirigent, screen: Screen, progress: RunProgress) -> int:
     from dirigent.cli.execution_report import list_executions
-    from dirigent.cli.watching import GOOD, rests_at_once, watch
+    from dirigent.cli.watching import GOOD, UNDER_WAY, rests_at_once, watch
 
     resumed = [execution_id for execution_id in dirigent.resumed if "/" not in execution_id]
-    roots = [root for root in resumed if not await rests_at_once(dirigent.engine, root)]
+    resting = [root for root in resumed if await rests_at_once(dirigent.engine, root)]
+    waiting = Counter(status for root in resting if (status := dirigent.engine.row(root).status) in UNDER_WAY)
+    roots = [
+        root for root in resumed if root not in resting or dirigent.engine.row(root).status not in UNDER_WAY
+    ]
     for root in roots:
         progress.follow(root)
         await watch(dirigent, screen, progress, resumed=True)
@@ -158,6 +163,11 @@ async def _resume_all(dirigent: Dirigent, screen: Screen, progress: RunProgress)
     elif rows:
         screen.show(list_executions(rows, screen.console.width))
     else:
-        waiting = f" {len(resumed)} wait for a person: dirigent approvals" if resumed else ""
-        screen.say(f"Nothing was interrupted.{waiting}")
+        screen.say("Nothing was interrupted.")
+        if people := waiting.pop("awaiting_approval", 0):
+            screen.say(f"Waiting for a person: {people}. See dirigent approvals")
+        for status, number in sorted(waiting.items()):
+            screen.say(
+                f"Waiting for an event, a time or a signal: {number}. See dirigent ls --status {status}"
+            )
     return DONE if all(row.status in GOOD for row in rows) else FAILED

@@ -120,7 +120,7 @@ def _busy(path: Path) -> DataFolderBusy:
     where = f", serving {holder.url}" if holder.url else ""
     return DataFolderBusy(
         f"{path.parent} is held by process {holder.pid} ({holder.command}) since {holder.since}{where}.",
-        fix=f"End that process first, or have it do the work: {holder.url}."
+        fix=f"End that process first, or hand it the work: {holder.url}/openapi.json says how."
         if holder.url
         else "End that process first.",
     )
