@@ -22,10 +22,9 @@ from dirigent.ports import Recorded
 from dirigent.testing.invariants.evidence import ACKNOWLEDGED, Answered, Called, Entry, Listed
 from dirigent.testing.invariants.findings import Findings
 from dirigent.testing.invariants.history import History, Stream
-from dirigent.testing.invariants.naming import UNDOES, node_of
+from dirigent.testing.invariants.naming import ANNOUNCED, UNDOES, node_of
 
 NOTHING_DONE = frozenset({"simulate", "hold"})
-ANNOUNCED = frozenset({"keyed", "queryable", "at_most_once"})
 Place = tuple[str, str]
 
 

@@ -19,9 +19,8 @@ from dirigent.interpreter.graph import Graph
 from dirigent.testing.invariants.evidence import ACKNOWLEDGED, Answered, Called, Entry
 from dirigent.testing.invariants.findings import Findings
 from dirigent.testing.invariants.history import History, Stream
-from dirigent.testing.invariants.naming import UNDOES, around
+from dirigent.testing.invariants.naming import ANNOUNCED, UNDOES, WITH_RESULT, around
 
-ANNOUNCED = frozenset({"keyed", "queryable", "at_most_once"})
 FORKS = ("fork", "retry")
 
 
@@ -160,7 +159,7 @@ class _Pair:
 
 
 def _is_good_end(event: Event) -> TypeGuard[ChildEnded]:
-    return isinstance(event, ChildEnded) and event.status in ("completed", "partially_completed")
+    return isinstance(event, ChildEnded) and event.status in WITH_RESULT
 
 
 def _is_result(event: Event) -> TypeGuard[StepCompleted | StepOutcomeResolved]:

@@ -1,4 +1,4 @@
-"""Steps as they run, by their names: what each stands in, and what leads to it."""
+"""Steps as they run, by their names: what each stands in, and what leads to it; and what ends are called."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dirigent.domain.workflow import Kind
 from dirigent.interpreter.graph import Edge, Graph, Node
 
 UNDOES = compensation_step("")
+ANNOUNCED = frozenset({"keyed", "queryable", "at_most_once"})  # effects; the rest only computes or reads
+WITH_RESULT = frozenset({"completed", "partially_completed"})
 
 
 def node_of(graph: Graph, step: str) -> Node | None:

@@ -32,9 +32,16 @@ from dirigent.interpreter.graph import Graph, Node
 from dirigent.ports import Recorded
 from dirigent.testing.invariants.findings import Findings
 from dirigent.testing.invariants.history import History, Stream
-from dirigent.testing.invariants.naming import UNDOES, around, beside, node_of, ways_to
+from dirigent.testing.invariants.naming import (
+    ANNOUNCED,
+    UNDOES,
+    WITH_RESULT,
+    around,
+    beside,
+    node_of,
+    ways_to,
+)
 
-ANNOUNCED = frozenset({"keyed", "queryable", "at_most_once"})
 WHOLE = ""
 WAITING = frozenset({Kind.APPROVAL, Kind.WAIT, Kind.WAIT_FOR_EVENT})
 TIMEOUT = "timeout:"
@@ -244,7 +251,7 @@ def _begun_after(child: Stream, position: int) -> Iterator[str]:
 
 
 def _went_well(event: Event) -> bool:
-    return isinstance(event, ChildEnded) and event.status in ("completed", "partially_completed")
+    return isinstance(event, ChildEnded) and event.status in WITH_RESULT
 
 
 _HANDLERS: dict[type[Event], Callable[[_Stops, Any, Recorded], None]] = {

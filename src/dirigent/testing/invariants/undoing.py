@@ -30,9 +30,8 @@ from dirigent.interpreter.graph import Graph
 from dirigent.ports import Recorded
 from dirigent.testing.invariants.findings import Findings
 from dirigent.testing.invariants.history import History, Stream
-from dirigent.testing.invariants.naming import UNDOES, node_of
+from dirigent.testing.invariants.naming import UNDOES, WITH_RESULT, node_of
 
-WITH_RESULT = frozenset({"completed", "partially_completed"})
 OF_UNDOING = (
     StepStarted,
     ApprovalRequested,
