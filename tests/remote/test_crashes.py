@@ -11,9 +11,11 @@ import pytest
 
 from dirigent import Dirigent
 from dirigent.bootstrap.agent_server import AgentServer
+from tests.acceptance.terminal import dirigent
 from tests.remote.bench import (
     ADDRESS,
     COPIES,
+    KEY,
     Press,
     Wire,
     a_call,
@@ -201,3 +203,18 @@ class Posting:
 
     def __init__(self, server: AgentServer) -> None:
         self.server = server
+
+
+async def test_an_outcome_that_was_put_away(house: House) -> None:
+    """What is in an archive is neither told nor done again: a person has to say."""
+    COPIES.held = None
+    async with AsyncExitStack() as there:
+        first = await posted(Posting(await house.server(there)), a_call("shout", text="news"))
+    folder, key = house.folder / "press", {"DIRIGENT_AGENT_KEY": KEY}
+    put_away = await asyncio.to_thread(dirigent, "archive", "--older-than", "0d", "--yes", data=folder, **key)
+    assert put_away.code == 0, put_away.err
+    async with AsyncExitStack() as again:
+        told = await posted(Posting(await house.server(again)), a_call("shout", text="news"))
+    assert [one.json()["status"] for one in (first, told)] == ["succeeded", "outcome_unknown"]
+    assert "in an archive" in told.json()["error"]["message"]
+    assert COPIES.runs == ["news"]
