@@ -36,6 +36,7 @@ def test_ls(data: Path, goal: str) -> None:
     assert said.out.index("Score one lead") < said.out.index(goal)
     assert "awaiting_approval" in said.out
     assert goal not in dirigent("ls", "--status", "completed", data=data).out
+    assert "some that are awaiting_approval" in dirigent("ls", "--status", "waiting", data=data).out
     assert f"{goal}/work" in dirigent("ls", "--children", data=data).out
     assert "1 more: --limit 2" in dirigent("ls", "--limit", "1", data=data).out
     assert [row["workflow"] for row in dirigent("ls", "-o", "json", data=data).data] == ["hello", "goal"]

@@ -192,3 +192,14 @@ def test_what_nobody_expected_goes_to_the_log(tmp_path: Path, capsys: pytest.Cap
     assert "Traceback" not in said
     assert str(tmp_path / "dirigent.log") in said
     assert "Traceback" in (tmp_path / "dirigent.log").read_text()
+
+
+def test_a_folder_and_a_word_too_many_are_named(tmp_path: Path) -> None:
+    """A folder in the place of a file, a missing one, an argument too many: each with what to do."""
+    for command in ("run", "validate"):
+        assert f"error: {tmp_path} is a folder.\nfix: Name a file in it." in dirigent(command, tmp_path).err
+        assert "fix: Check the path" in dirigent(command, tmp_path / "none.yaml").err
+    assert (
+        "It takes nothing more: check_stock is too much."
+        in dirigent("agents", "inventory", "check_stock").err
+    )

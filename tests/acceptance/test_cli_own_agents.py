@@ -52,6 +52,21 @@ def test_every_command_knows_the_agents_that_are_named(folder: Path) -> None:
     assert (played.code, "not registered" in played.out) == (0, False)
 
 
+def test_the_log_names_the_line_that_failed(folder: Path) -> None:
+    """What an agent raises is told with the step; the lines of its code are in the log, without values."""
+    module = folder / f"agents_{folder.name}.py"
+    module.write_text(GREETER.replace('return f"Hello {name}"', "return {}[name]"))
+    said = dirigent("run", "hello.yaml", "-i", "name=Ann", DIRIGENT_AGENTS=f"agents_{folder.name}:Greeter")
+    assert (said.code, "agent_error" in said.out) == (1, True)
+    (line,) = [
+        line
+        for line in (folder / ".dirigent" / "dirigent.log").read_text().splitlines()
+        if "agent.fail" in line
+    ]
+    assert f"{module}:9 in greet" in line
+    assert "Ann" not in line
+
+
 def test_an_agent_that_cannot_be_loaded_is_said(folder: Path) -> None:
     """A name that leads nowhere and a module that fails of itself are told with what to do."""
     (folder / f"broken_{folder.name}.py").write_text("print(nothing)\n")

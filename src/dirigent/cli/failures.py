@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, UnusedCliTokensError
 
 from dirigent.cli.screen import Screen
 from dirigent.domain.errors import (
@@ -79,8 +79,11 @@ def show_findings(screen: Screen, problems: Iterable[object]) -> None:
 
 def _wrong_usage(error: CycloptsError, screen: Screen) -> int:
     error.verbose = False
+    said = str(error)
+    if isinstance(error, UnusedCliTokensError):
+        said = f"It takes nothing more: {' '.join(error.unused_tokens or ())} is too much."
     command = " ".join(["dirigent", *_chain(error.command_chain)])
-    complain(screen, str(error), f"`{command} --help` says what there is.")
+    complain(screen, said, f"`{command} --help` says what there is.")
     return WRONG_INPUT
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from dirigent.cli.execution_report import moment
+from dirigent.cli.execution_report import WIDE, moment
 from dirigent.cli.screen import Screen, facts, shortened, span, table
 from dirigent.domain.canonical import plain
 from dirigent.domain.job import QueuedJob, TopicCounts
@@ -58,8 +58,14 @@ def show_dead(screen: Screen, jobs: Sequence[QueuedJob]) -> None:
     if not jobs:
         screen.say("No job is dead.")
         return
-    rows = [(job.job_id, job.topic, _attempts(job), moment(job.ended_at), _last_error(job)) for job in jobs]
-    screen.show(table(("job", "topic", "attempts", "died", "last error"), rows, whole=("job",)))
+    if screen.console.width < WIDE:
+        narrow = [(job.job_id, f"{job.topic}, {_attempts(job)}: {_last_error(job)}") for job in jobs]
+        screen.show(table(("job", "topic, attempts and last error"), narrow, whole=("job",)))
+    else:
+        rows = [
+            (job.job_id, job.topic, _attempts(job), moment(job.ended_at), _last_error(job)) for job in jobs
+        ]
+        screen.show(table(("job", "topic", "attempts", "died", "last error"), rows, whole=("job",)))
     screen.say(f"Look:   dirigent queue show {jobs[0].job_id}")
     screen.say(f"Replay: dirigent queue replay {jobs[0].job_id}   or   dirigent queue replay --all")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import structlog
 from msgspec.structs import replace
 
 from dirigent.domain.effect_event import OUTCOME_UNKNOWN
@@ -18,10 +19,12 @@ from dirigent.execution.breaker import Breakers
 from dirigent.execution.budget import Budgets
 from dirigent.execution.context import CallContext
 from dirigent.execution.failures import (
+    AGENT_ERROR,
     circuit_open,
     failure_of,
     is_certain,
     is_transient,
+    raised_at,
     unreadable,
     was_let_out,
 )
@@ -34,6 +37,8 @@ from dirigent.execution.request import Ledger, Request
 from dirigent.execution.stepping import Pulse, begin, within
 from dirigent.ports import Clock, EventSink, Memory, Model, Outbox, Records, Web
 from dirigent.security.admission import Admission
+
+log = structlog.get_logger("dirigent.agents")
 
 UNKNOWN = Failure(code=OUTCOME_UNKNOWN, message="It is not known whether the effect happened.")
 
@@ -273,6 +278,8 @@ class Dispatcher:
         """The failure an exception stands for; None where the effect may have happened all the same."""
         failure = failure_of(error)
         tenant, agent = request.passport.tenant, action.agent.key
+        if failure.code == AGENT_ERROR:
+            log.warning("agent.failed", action=action.name, step=request.step, at=raised_at(error))
         if is_transient(failure):
             self.breakers.failed(tenant, agent)
         else:

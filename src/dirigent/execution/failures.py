@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 from pydantic import ValidationError
 
 from dirigent.domain.errors import DirigentError, HeartbeatMissed, NoPlaceLeft, Refused, TransientError
@@ -10,9 +12,11 @@ from dirigent.execution.elsewhere import EndedElsewhere
 from dirigent.execution.stepping import TimeLimitPassed
 from dirigent.execution.transience import is_transient_error
 
+AGENT_ERROR = "agent_error"
 STEP_TIMEOUT = "step_timeout"
 AGENT_TIMEOUT = "agent_timeout"
 NOT_TAKEN = "not_taken"
+FRAMES = 8
 TRANSIENT_CODES = frozenset(
     {"transient", STEP_TIMEOUT, AGENT_TIMEOUT, "circuit_open", "heartbeat_missed", NOT_TAKEN}
 )
@@ -40,7 +44,13 @@ def failure_of(error: Exception) -> Failure:
         )
     if is_transient_error(error):
         return Failure(code="transient", message=f"{type(error).__name__}: {error}", retryable=True)
-    return Failure(code="agent_error", message=f"{type(error).__name__}: {error}")
+    return Failure(code=AGENT_ERROR, message=f"{type(error).__name__}: {error}")
+
+
+def raised_at(error: BaseException) -> list[str]:
+    """The lines of code that an exception came through, the innermost last; no values, they may be secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames[-FRAMES:]]
 
 
 def is_transient(failure: Failure) -> bool:

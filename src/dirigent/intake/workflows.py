@@ -42,6 +42,8 @@ class Workflow:
 
 def read_text(file: Path) -> str:
     """The text of a workflow file; raises `NotFound` and, for what is no text or too much, `InvalidInput`."""
+    if file.is_dir():
+        raise InvalidInput(f"{file} is a folder.", fix="Name a file in it.")
     if not file.is_file():
         raise NotFound(f"There is no file {file}.", code="file_not_found")
     if file.stat().st_size > FILE_MAX_BYTES:

@@ -60,7 +60,7 @@ def archive_command(
 def list_command(*, common: Common = DEFAULT) -> None:
     """Archive files, oldest first, and the executions in them that are not at hand."""
     from dirigent.bootstrap.archives import archives
-    from dirigent.cli.execution_report import moment
+    from dirigent.cli.execution_report import WIDE, moment
     from dirigent.cli.screen import table
 
     screen = common.screen()
@@ -74,6 +74,9 @@ def list_command(*, common: Common = DEFAULT) -> None:
         )
     elif not found:
         screen.say("Nothing is archived. Try: dirigent archive --older-than 90d")
+    elif screen.console.width < WIDE:
+        narrow = [(name, said.file) for said, names in found for name in names]
+        screen.show(table(("execution", "file"), narrow, whole=("execution",)))
     else:
         rows = [(name, said.file, moment(said.at), said.actor) for said, names in found for name in names]
         screen.show(table(("execution", "file", "archived", "by"), rows, whole=("execution",)))

@@ -29,11 +29,14 @@ def ls_command(
 
     screen = common.screen()
     with reading(common.settings()) as books:
-        rows = _matching(books.engine.executions(org, parent=None if children else "", limit=10_000), status)
+        found = books.engine.executions(org, parent=None if children else "", limit=10_000)
+        rows = _matching(found, status)
     if screen.json:
         screen.document(rows[:limit])
     elif not rows:
         screen.say("There are no executions of that kind." if org or status else "Nothing has been run yet.")
+        if found:
+            screen.say(f"There are some that are {', '.join(sorted({row.status for row in found}))}.")
     else:
         screen.show(list_executions(rows[:limit], screen.console.width))
         if len(rows) > limit:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from dirigent.cli.failures import DONE, FAILED, complain, show_findings, show_problems
+from dirigent.cli.failures import DONE, FAILED, FIXES, complain, show_findings, show_problems
 from dirigent.cli.options import DEFAULT, Common
 from dirigent.cli.screen import Screen
 
@@ -48,15 +48,16 @@ def _checked(file: Path, dirigent: Any, screen: Screen) -> dict[str, Any]:
         return {"file": str(file), "valid": False, "problems": list(error.problems)}
     except DirigentError as error:
         if not screen.json:
-            complain(screen, error.message, error.fix)
+            complain(screen, error.message, error.fix or FIXES.get(error.code, ""))
         problem = {"code": error.code, "message": error.message, "fix": error.fix}
         return {"file": str(file), "valid": False, "problems": [problem]}
     definition, warnings = inspected.definition, inspected.warnings
     if not screen.json:
         show_findings(screen, warnings)
-    version = definition.content_hash
+    version, number = definition.content_hash, len(definition.steps)
+    steps = f"{number} step" + ("" if number == 1 else "s")
     count = f", {len(warnings)} warning{'' if len(warnings) == 1 else 's'}" if warnings else ""
-    screen.say(f"{file}: ok. {definition.name}, {len(definition.steps)} steps, version {version[:12]}{count}")
+    screen.say(f"{file}: ok. {definition.name}, {steps}, version {version[:12]}{count}")
     return {
         "file": str(file),
         "valid": True,
