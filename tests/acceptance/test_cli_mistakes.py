@@ -199,6 +199,7 @@ def test_a_folder_and_a_word_too_many_are_named(tmp_path: Path) -> None:
     for command in ("run", "validate"):
         assert f"error: {tmp_path} is a folder.\nfix: Name a file in it." in dirigent(command, tmp_path).err
         assert "fix: Check the path" in dirigent(command, tmp_path / "none.yaml").err
+        assert "`dirigent workflow run NAME`" in dirigent(command, tmp_path / "stored").err
     assert (
         "It takes nothing more: check_stock is too much."
         in dirigent("agents", "inventory", "check_stock").err

@@ -45,7 +45,8 @@ def read_text(file: Path) -> str:
     if file.is_dir():
         raise InvalidInput(f"{file} is a folder.", fix="Name a file in it.")
     if not file.is_file():
-        raise NotFound(f"There is no file {file}.", code="file_not_found")
+        stored = "" if file.suffix else " A stored workflow is run with `dirigent workflow run NAME`."
+        raise NotFound(f"There is no file {file}.{stored}", code="file_not_found")
     if file.stat().st_size > FILE_MAX_BYTES:
         raise InvalidInput(f"{file} is larger than {FILE_MAX_BYTES // 1024} KB.", fix="Split it.")
     try:

@@ -132,7 +132,8 @@ class WorkflowStore:
         if len(alike) == 1:
             return alike[0]
         nearest = [row.name for row in alike] or difflib.get_close_matches(name, [row.name for row in rows])
-        raise NotFound(f"There is no workflow {name!r}.", code="workflow_not_found", nearest=nearest)
+        stored = "" if nearest else " `dirigent workflow save FILE` stores one."
+        raise NotFound(f"There is no workflow {name!r}.{stored}", code="workflow_not_found", nearest=nearest)
 
     def versions(self, tenant: str, name: str) -> list[VersionRow]:
         """Every version of a workflow, the first one first; raises `NotFound`."""
