@@ -13,7 +13,7 @@ from dirigent.interpreter.way_checks import check_ways
 
 _OF_ITEM = frozenset({"item", "index"})
 _OF_LOOP = frozenset({"index"})
-_OWN_AGENT = "one of your own is named in DIRIGENT_AGENTS, as module:Class"
+_AN_AGENT = "a registered agent; DIRIGENT_AGENTS=module:Class registers your own"
 _EXAMPLE_FIELDS = {"event": "data.order_id", "schedule": "at"}
 
 
@@ -125,9 +125,9 @@ def _check_agent(
         return
     if agent not in actions:
         near = findings.near(agent, actions)
-        fix = f"did you mean {near}? {_OWN_AGENT}" if near else f"name another; {_OWN_AGENT}"
+        fix = f"did you mean {near}?" if near else "register the agent, or name another"
         message = f"there is no agent {shown(agent)}"
-        findings.add("WF022", _agent_key(path, findings), message, expected="a registered agent", fix=fix)
+        findings.add("WF022", _agent_key(path, findings), message, expected=_AN_AGENT, fix=fix)
     elif action and action not in actions[agent]:
         known = sorted(actions[agent])
         near = findings.near(action, known)
