@@ -205,7 +205,7 @@ COMMANDS: tuple[tuple[Group, str, str, str, tuple[str, ...]], ...] = (
         "simulate",
         "simulating:simulate_command",
         "Play seeded runs of the engine under faults, and check that every promise holds.",
-        ("simulate --seeds 200", "simulate --seed 123"),
+        ("simulate flow.yaml -i @input.json --fail inventory=0.1 --crash 0.3", "simulate --seeds 200"),
     ),
     (
         KEEP,
