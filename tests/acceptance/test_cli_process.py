@@ -218,6 +218,13 @@ def test_operating_beside_a_server(tmp_path: Path) -> None:
         assert "does not wait for its outcome" in unclear.err
 
 
+def test_a_server_is_stopped_as_soon_as_it_is_known(tmp_path: Path) -> None:
+    """Whoever reads its address may stop it in the same moment: it closes its folder, exit code 0."""
+    for number in range(3):
+        with _served(tmp_path / f"data{number}"):
+            pass
+
+
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     """A second server on the same port is told so, with the option to change."""
     with _served(tmp_path / "one") as holder:

@@ -9,7 +9,7 @@ from dirigent import __version__
 from dirigent.bootstrap.agent_server import AgentServer
 from dirigent.cli.failures import DONE
 from dirigent.cli.screen import Screen, facts
-from dirigent.cli.server import answer, listening, url_of
+from dirigent.cli.server import hearing_signals, listening, url_of
 
 
 def serve_agent(server: AgentServer, screen: Screen) -> int:
@@ -23,10 +23,11 @@ def serve_agent(server: AgentServer, screen: Screen) -> int:
 
 async def _serve(server: AgentServer, screen: Screen, listener: socket.socket) -> None:
     async with server:
-        url = url_of(server.settings.host, listener)
-        server.lock.publish(url)
-        _announce(screen, server, url)
-        await answer(server.app(), listener)
+        with hearing_signals(server.app()) as http:
+            url = url_of(server.settings.host, listener)
+            server.lock.publish(url)
+            _announce(screen, server, url)
+            await http.serve(sockets=[listener])
 
 
 def _announce(screen: Screen, server: AgentServer, url: str) -> None:

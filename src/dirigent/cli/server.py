@@ -36,17 +36,22 @@ def serve(settings: Settings, screen: Screen, *, jobs_at_once: int = 0) -> int:
 
 async def _serve(settings: Settings, screen: Screen, listener: socket.socket, jobs_at_once: int) -> None:
     async with Dirigent(settings=settings) as dirigent:
-        app = create_app(dirigent.services())
-        url = url_of(settings.host, listener)
-        dirigent.lock.publish(url)
-        _announce(screen, dirigent, url)
-        await dirigent.connectors.start()
-        async with _working(dirigent, jobs_at_once):
-            await answer(app, listener)
+        with hearing_signals(create_app(dirigent.services())) as server:
+            url = url_of(settings.host, listener)
+            dirigent.lock.publish(url)
+            _announce(screen, dirigent, url)
+            await dirigent.connectors.start()
+            async with _working(dirigent, jobs_at_once):
+                await server.serve(sockets=[listener])
 
 
-async def answer(app: ASGIApp, listener: socket.socket) -> None:
-    """Answer over HTTP until a signal asks for the end; what is under way then has a few seconds."""
+@contextmanager
+def hearing_signals(app: ASGIApp) -> Iterator[uvicorn.Server]:
+    """A server over HTTP that ends when a signal asks for it, also one that came before it began to serve.
+
+    What is under way then has a few seconds. Whoever is told of a process may stop it at once, so nobody is
+    told of it before its signals are heard.
+    """
     config = uvicorn.Config(
         app,
         http=Impatient,
@@ -55,7 +60,14 @@ async def answer(app: ASGIApp, listener: socket.socket) -> None:
         lifespan="off",
         timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
     )
-    await _Server(config).serve(sockets=[listener])
+    server, loop = _Server(config), asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, server.handle_exit, number, None)
+    try:
+        yield server
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
 
 
 @asynccontextmanager
@@ -79,15 +91,8 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Listen to the signals while the server runs."""
-        loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in SIGNALS:
-                loop.remove_signal_handler(number)
+        """They are heard already."""
+        yield
 
 
 @contextmanager
