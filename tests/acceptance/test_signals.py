@@ -125,6 +125,21 @@ async def test_an_event_reaches_every_execution_that_waits_for_it(tmp_path: Path
         assert await engine.deliver_event("org_1", _event("e2", order=9)) == []
 
 
+async def test_an_event_in_a_wrong_form_ends_nobody_s_wait(tmp_path: Path) -> None:
+    """Its filter cannot be evaluated: the run waits on and takes the next. Told to it alone, it fails."""
+    async with Dirigent(tmp_path) as dirigent:
+        engine = dirigent.engine
+        runs = [(await dirigent.run(_payment(), {"order": 7}, tenant="org_1")).execution_id for _ in range(2)]
+        assert await engine.deliver_event("org_1", _event("e1", other=1)) == []
+        assert [_taken(engine, run) for run in runs] == [[], []]
+        await engine.signal(runs[1], "order.paid", {"other": 1})
+        failed = await engine.rest(runs[1])
+        assert failed.error is not None
+        assert (failed.status, failed.error.code) == ("failed", "expression_error")
+        assert await engine.deliver_event("org_1", _event("e2", order=7)) == [runs[0]]
+        assert _taken(engine, runs[0]) == ["paid"]
+
+
 async def test_an_event_counts_once_for_an_execution_that_goes_on_waiting(tmp_path: Path) -> None:
     """Three waits by pattern take three events, whatever is repeated in between."""
     async with Dirigent(tmp_path) as dirigent:

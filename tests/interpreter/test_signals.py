@@ -98,6 +98,16 @@ def test_a_filter_without_a_value_is_an_error_of_its_step(early) -> None:
     assert [signal.signal_id for signal in harness.machine.state.signals.kept] == ["go"]
 
 
+def test_an_event_for_all_is_taken_by_the_step_that_can_read_it() -> None:
+    """The one that waits beside it, and whose filter it does not suit, goes on waiting."""
+    steps = [wait("a", filter="event.data.sum > 5"), wait("b", filter="event.data.name == 'x'")]
+    harness = Harness(flow(*steps, type="parallel"))
+    told = SignalReceived(at=START, name="go", signal_id="s1", data={"name": "x"}, to_all=True)
+    assert (harness.machine.awaits(told), list(harness.machine.misfits(told))) == (True, ["a"])
+    harness.apply(told)
+    assert harness.statuses() == {"a": "waiting", "b": "succeeded"}
+
+
 def test_nothing_comes_in_time() -> None:
     """The step fails with a code of its own, and an error branch goes on from there."""
     edges: list[Edge] = ["w > good", {"from": "w", "to": "late", "on": "error"}]

@@ -375,7 +375,8 @@ class SignalReceived(Event, frozen=True, kw_only=True, tag=True):
     """Something was told from outside. `signal_id` names it, so that telling it again changes nothing.
 
     A domain event comes as a signal, too: `name` is then its type, `event_id`, `source`, `subject` and
-    `time` are what it says of itself.
+    `time` are what it says of itself. `to_all` where it went to whoever waits, so that a filter that it
+    does not suit in form just does not take it; what was told to one execution is an error there.
     """
 
     name: str
@@ -386,6 +387,7 @@ class SignalReceived(Event, frozen=True, kw_only=True, tag=True):
     source: str = ""
     subject: str = ""
     time: str = ""
+    to_all: bool = False
 
 
 class WaitEnded(Event, frozen=True, kw_only=True, tag=True):

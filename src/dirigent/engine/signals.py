@@ -61,6 +61,7 @@ class Signals(Readings):
             source=event.source,
             subject=event.subject,
             time=event.time,
+            to_all=True,
         )
         waiting = self._projections.waiting(tenant, event=event.type)
         executions = dict.fromkeys(row.execution_id for row in waiting)

@@ -152,6 +152,10 @@ class Machine:
         """Whether a step waits for a signal like this."""
         return signals.is_awaited(Turn(self.state, self.graph), signal)
 
+    def misfits(self, signal: SignalReceived) -> dict[str, str]:
+        """Why the filters of steps that wait cannot be evaluated for a signal, by step."""
+        return signals.misfits(Turn(self.state, self.graph), signal)
+
     def _admit(self, event: Event) -> None:
         kind, state = type(event), self.state
         possible = kind in HANDLERS and (kind is ExecutionStarted) is (state.version == 0)

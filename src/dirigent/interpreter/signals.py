@@ -87,22 +87,39 @@ def is_known(turn: Turn, signal: SignalReceived) -> bool:
 
 
 def is_awaited(turn: Turn, signal: SignalReceived) -> bool:
-    """Whether a step waits for a signal like this; one whose filter cannot be evaluated counts."""
+    """Whether a step waits for a signal like this; one whose filter has to say what is wrong counts."""
     return any(_concerns(turn, step, signal) for step in turn.state.signals.awaited)
+
+
+def misfits(turn: Turn, signal: SignalReceived) -> dict[str, str]:
+    """The steps that wait and whose filters cannot be evaluated for a signal, with why."""
+    found = {}
+    for step in turn.state.signals.awaited:
+        try:
+            _fits(turn, step, signal)
+        except ExpressionError as error:
+            found[step] = str(error)
+    return found
 
 
 def _concerns(turn: Turn, step: str, signal: SignalReceived) -> bool:
     try:
         return _fits(turn, step, signal)
     except ExpressionError:
-        return True
+        return not signal.to_all
 
 
 def _offer(turn: Turn, step: str, signal: SignalReceived) -> bool:
-    """Whether the step takes the signal; a filter that cannot be evaluated is an error of the step."""
+    """Whether the step takes the signal.
+
+    A filter that cannot be evaluated is an error of the step where this execution was told; what went to
+    all it just does not take, or one event in a wrong form would end whoever waits for others.
+    """
     try:
         fits = _fits(turn, step, signal)
     except ExpressionError as error:
+        if signal.to_all:
+            return False
         _end(turn, step, error=Failure(code=error.code, message=f"filter: {error}"))
         return False
     if fits:

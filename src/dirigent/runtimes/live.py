@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+import structlog
+
 from dirigent.domain.command import (
     BreakOff,
     CancelChild,
@@ -51,6 +53,9 @@ LATE = (
 )
 SNAPSHOT_EVENTS = 1_000
 TO_BE_DONE = (InvokeAction, StartChild)
+
+
+log = structlog.get_logger("dirigent.runtime")
 
 
 class Host(Protocol):
@@ -163,6 +168,9 @@ class LiveExecution:
         """
         known = self.machine.knows(signal)
         if not (known or keep or self.machine.awaits(signal)):
+            for step, reason in self.machine.misfits(signal).items():
+                place = {"execution": self.execution_id, "step": step}
+                log.warning("event.unreadable", **place, event_id=signal.event_id, reason=f"filter: {reason}")
             return False
         await (self.durable() if known else self.record(signal))
         return True
