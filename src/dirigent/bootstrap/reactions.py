@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import structlog
 
+from dirigent.domain.domain_event import DomainEvent
 from dirigent.engine import Engine
 from dirigent.execution.registry import Registry
 from dirigent.intake.connectors.definition import load_connectors
@@ -99,14 +100,23 @@ class Reactions:
         self.agent_coordinator = AgentOrchestrator(
             house.engine, house.registry, self.channels, house.clock, house.limits
         )
-        self.event_loop = EventLoopManager(self.consumer(LOOP), self.event_store, self.agent_coordinator)
+        self.event_loop = EventLoopManager(
+            self.consumer(LOOP, wanted=self.agent_coordinator.find_agents),
+            self.event_store,
+            self.agent_coordinator,
+        )
         self.publisher = self._publisher()
         self._looping: asyncio.Task[None] | None = None
 
     def consumer(
-        self, name: str, *, tenant: str | None = None, types: Sequence[str] = ("*",)
+        self,
+        name: str,
+        *,
+        tenant: str | None = None,
+        types: Sequence[str] = ("*",),
+        wanted: Callable[[DomainEvent], object] = lambda _event: True,
     ) -> EventConsumer:
-        """A follower of the events that keeps its place under its name."""
+        """A follower of the events that keeps its place under its name; passes by what is not `wanted`."""
         house = self._house
         return EventConsumer(
             name,
@@ -117,6 +127,7 @@ class Reactions:
             tenant=tenant,
             types=types,
             upcasters=house.upcasters,
+            wanted=wanted,
         )
 
     async def start(self) -> None:
@@ -127,8 +138,7 @@ class Reactions:
         await self.triggers.start()
         if self.publisher is not None:
             await self.publisher.start()
-        handlers = [action for spec in self._house.registry.specs() for action in spec.actions.values()]
-        if any(action.handles for action in handlers):
+        if self._house.registry.handlers():
             self._looping = asyncio.create_task(self._loop(), name="dirigent-event-loop")
 
     async def close(self) -> None:

@@ -161,6 +161,7 @@ class Registry:
         self._blocking = BlockingCalls()
         self._make: MakeAction = Action
         self._coming_along: set[str] = set()
+        self._handlers: list[tuple[AgentSpec, ActionSpec]] | None = None
         self.flows = Flows()
         for item in agents:
             self.register(item)
@@ -183,6 +184,7 @@ class Registry:
             if self._names.setdefault(_folded(name), spec.key) != spec.key:
                 raise InvalidInput(f"The name {name!r} is taken by {self._names[_folded(name)]!r}.")
         self._agents[spec.key] = spec
+        self._handlers = None
         self._place(spec, instance)
         return spec
 
@@ -259,6 +261,13 @@ class Registry:
         """All agents by key."""
         return [self._agents[key] for key in sorted(self._agents)]
 
+    def handlers(self) -> list[tuple[AgentSpec, ActionSpec]]:
+        """The actions that declare that they handle events, with their agents, by key."""
+        if self._handlers is None:
+            found = ((spec, action) for spec in self.specs() for action in spec.actions.values())
+            self._handlers = [(spec, action) for spec, action in found if action.handles]
+        return self._handlers
+
     def described(self) -> list[dict[str, Any]]:
         """All agents with their actions' risk, effect and cost, as plain data."""
         return [
@@ -293,6 +302,7 @@ class Registry:
 
     def _forget(self, key: str) -> None:
         spec = self._agents.pop(key)
+        self._handlers = None
         self._names = {name: owner for name, owner in self._names.items() if owner != key}
         for name in spec.actions:
             del self._actions[key, name]

@@ -272,3 +272,20 @@ async def test_names_that_are_taken(store: Store, name: str) -> None:
     """The place of the triggers is theirs."""
     with pytest.raises(InvalidInput):
         EventConsumer(name, store.log, store.index, store.journal, store.clock)
+
+
+async def test_what_is_not_wanted_costs_one_note_a_second(store: Store) -> None:
+    """A thousand events are passed by: one entry says so; a follower that is stopped leaves one as well."""
+    group = Group(store, wanted=lambda happened: happened.id == "wanted")
+    stream = "consumers/group"
+    async with group.running():
+        await store.log.publish_all([event(str(number)) for number in range(1000)])
+        await group.caught_up()
+        store.clock.move(2000)
+        assert (group.handled, store.journal.head(stream)) == ([], 1)
+        await store.log.publish_all([event("other"), event("wanted"), event("another")])
+        await group.caught_up()
+        assert group.handled == ["wanted"]
+    await store.log.publish(event("last"))
+    last = store.index.events(newest=True, limit=1)[0].position
+    assert Group(store).consumer.position == last - 2  # between them stands the note itself

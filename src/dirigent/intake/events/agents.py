@@ -68,8 +68,7 @@ class AgentOrchestrator:
         """The actions that declare that they handle an event of this type."""
         return [
             Handling(spec.key, action.name)
-            for spec in self._registry.specs()
-            for action in spec.actions.values()
+            for spec, action in self._registry.handlers()
             if any(matches(pattern, event.type) for pattern in action.handles)
         ]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import structlog
 
 from dirigent.domain.domain_event import DomainEvent
-from dirigent.domain.errors import ActionFailed, InvalidInput, NotFound
+from dirigent.domain.errors import ActionFailed, InvalidInput, NotFound, StorageFailure
 from dirigent.domain.event import (
     ConsumerAdvanced,
     DeadLetterReplayed,
@@ -30,6 +30,8 @@ AT_ONCE = 64
 ROOM = 1000
 ATTEMPTS = 3
 BACKOFF_MS = 1000
+PASSED_BY_MS = 1000
+NOTES_LOOKED_AT = 100
 ERROR_LENGTH_MAX = 500
 RESERVED = frozenset({"triggers"})
 
@@ -57,7 +59,8 @@ class EventConsumer:
     Events of one subject are handled in their order, those of different subjects side by side; events
     without a subject have no order. A handler that fails is tried again, the wait doubling, and then the
     event is dead-lettered: on record, and to be replayed. After a crash some events come again, so
-    handlers have to be idempotent.
+    handlers have to be idempotent. An event that is not `wanted` costs next to nothing: that it was passed
+    by is put on record with the others of a second.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class EventConsumer:
         attempts: int = ATTEMPTS,
         backoff_ms: int = BACKOFF_MS,
         upcasters: Upcasters | None = None,
+        wanted: Callable[[DomainEvent], object] = lambda _event: True,
     ) -> None:
         if not name or name in RESERVED:
             raise InvalidInput(f"A consumer cannot be called {name!r}.", fix="Give it a name of its own.")
@@ -86,6 +90,8 @@ class EventConsumer:
         self._attempts = attempts
         self._backoff_ms = backoff_ms
         self._upcasters = upcasters or Upcasters()
+        self._wanted = wanted
+        self._stop_alarm: Callable[[], None] | None = None
         self._feed: Feed | None = None
         self._under_way: OrderedDict[int, None] = OrderedDict()
         self._seen = self._noted = self._last_position()
@@ -213,12 +219,16 @@ class EventConsumer:
 
     def _is_wanted(self, taken: Taken) -> bool:
         event = taken.event
-        return self._tenant in (None, event.tenant) and any(matches(type, event.type) for type in self._types)
+        if self._tenant not in (None, event.tenant):
+            return False
+        return any(matches(type, event.type) for type in self._types) and bool(self._wanted(event))
 
     def _pass_by(self, taken: Taken) -> None:
         self._seen = taken.position
         if not self._under_way:
-            self._note()
+            self._done.set()
+            if self._stop_alarm is None:
+                self._stop_alarm = self._clock.call_at(self._clock.now_ms() + PASSED_BY_MS, self._note)
 
     def _finish(self, position: int) -> None:
         del self._under_way[position]
@@ -226,6 +236,9 @@ class EventConsumer:
 
     def _note(self) -> None:
         """Put on record how far everything has been dealt with, if that has moved."""
+        if self._stop_alarm is not None:
+            self._stop_alarm()
+            self._stop_alarm = None
         position = self.position
         if position > self._noted:
             self._noted = position
@@ -243,13 +256,17 @@ class EventConsumer:
         if self._feed is not None:
             self._feed.close()
             self._feed = None
+        if self._stop_alarm is not None:
+            with contextlib.suppress(StorageFailure):  # then they are passed by once more
+                self._note()
         self._seen = self.position
         self._under_way.clear()
 
     def _last_position(self) -> int:
-        head = self._journal.head(self._stream)
-        last = self._journal.read(self._stream, head - 1)[-1] if head else None
-        return last.position if isinstance(last, ConsumerAdvanced) else 0
+        """What is on record; the newest entries of this very process may not be durable yet."""
+        after = max(0, self._journal.head(self._stream) - NOTES_LOOKED_AT)
+        noted = [one for one in self._journal.read(self._stream, after) if isinstance(one, ConsumerAdvanced)]
+        return noted[-1].position if noted else 0
 
     @property
     def _stream(self) -> str:
