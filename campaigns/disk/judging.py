@@ -130,7 +130,10 @@ class Judge:
         return _Hit(any(changed.values()), frozenset(events), frozenset(streams))
 
     def _streams_hit(self, changed: Mapping[str, set[Any]], after: Mapping[str, Rows]) -> set[str]:
-        """Streams whose head, name or payloads were changed, or whose events are not found any more."""
+        """Streams whose head, name or payloads were changed, or whose events are not found for certain.
+
+        Two may stand at one position after a damage; then either is found.
+        """
         before, specimen = self._specimen.tables, self._specimen
         hashes = {before["payloads"][row][1] for row in changed["payloads"] & before["payloads"].keys()}
         listed = [tables["index"].get(place) for place in changed["index"] for tables in (before, after)]
@@ -138,6 +141,7 @@ class Judge:
             *(specimen.name(id) for id in changed["streams"] & before["streams"].keys()),
             *(after["streams"][id][1] for id in changed["streams"] & after["streams"].keys()),
             *(specimen.place(position)[0] for position in changed["positions"] & before["events"].keys()),
+            *(specimen.place(position)[0] for position in changed["doubled"] & before["events"].keys()),
             *(name for name in changed["names"] if isinstance(name, str)),
             *(row[1] for row in listed if row is not None),
             *self._users_of(hashes | {hash for hash in changed["hashes"] if isinstance(hash, bytes)}),

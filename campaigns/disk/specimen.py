@@ -29,6 +29,7 @@ TABLES = {
     "positions": "SELECT position, (SELECT 1 FROM events x WHERE x.position = e.position) FROM events e",
     "names": "SELECT name, (SELECT x.last FROM streams x WHERE x.name = s.name) FROM streams s NOT INDEXED",
     "hashes": "SELECT hash, (SELECT 1 FROM payloads x WHERE x.hash = p.hash) FROM payloads p NOT INDEXED",
+    "doubled": "SELECT position, count(*) FROM events NOT INDEXED GROUP BY position HAVING count(*) > 1",
     "index": "SELECT row_number() OVER (), name, id FROM streams INDEXED BY streams_by_name",
 }
 

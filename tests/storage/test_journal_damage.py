@@ -230,3 +230,14 @@ def test_a_name_that_differs_from_its_index_is_named(broken: tuple[Path, Truth])
                 journal.read(either)
         raised, silent = reads_wrong(journal, truth)
     assert (raised, silent) == ({name}, set())
+
+
+def test_a_table_that_is_declared_otherwise_is_named(tmp_path: Path) -> None:
+    """Also while it is empty, so that nothing in it can be wrong yet: the first payload would be lost."""
+    with opened(tmp_path):
+        pass
+    with database(tmp_path) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        sql = "UPDATE sqlite_schema SET sql = replace(sql, 'content', 'condent') WHERE name = 'payloads'"
+        connection.execute(sql)
+    assert any("payloads" in finding for finding in findings(tmp_path))

@@ -307,7 +307,9 @@ class _Audit:
         return "" if whole else f"the payload {key.hex()[:12]} does not match its hash"
 
     def _check_payloads(self) -> None:
+        """Every one, and whether one can be asked for at all, as reading asks: the next may be the first."""
         try:
+            self._connection.execute(SQL["payload"], (b"",)).fetchall()
             for rowid, key in self._connection.execute(SQL["payload_hashes"]):
                 if self._payloads.get(key) != "":
                     self._check_unnamed_payload(rowid, key)
