@@ -267,7 +267,7 @@ class Harness:
 
     def end_child(self, name: str, status: str = "completed", output: Any = None) -> None:
         """Let the execution that a step started come to its end."""
-        child = self.children[name].child
+        child = self.children.pop(name).child
         self.apply(ChildEnded(at=self.now, step=name, child=child, status=status, output=output))
 
     def cancel(self) -> None:

@@ -190,6 +190,16 @@ def test_a_join_may_do_without_a_step_that_fails(broken) -> None:
     assert (harness.statuses()["j"], harness.status) == ("succeeded", "partially_completed")
 
 
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_failure_counts_whichever_end_of_a_join_comes_first(order) -> None:
+    """One of two is not taken and the other fails: what came first does not hide the failure."""
+    edges: list[Edge] = [{"from": "a", "to": "j", "condition": "input.want"}, "b > j"]
+    harness = Harness(flow(*map(agent, "ab"), agent("j", join=2), edges=edges), failing("b"), want=False)
+    for name in order:
+        harness.finish(name)
+    assert (harness.statuses()["j"], harness.status) == ("skipped", "failed")
+
+
 def test_a_failure_counts_when_the_join_cannot_do_without() -> None:
     """Two of three fail: the join is skipped because of them, and the run has failed."""
     harness = Harness(joined(2), failing("a", "b")).run()

@@ -90,10 +90,11 @@ def _arrive(turn: Turn, step: str, edge: Edge, target: str, taken: bool) -> None
     state.undecided -= 1
     state.taken += taken
     state.cut = state.cut or ("" if taken else _failed_before(turn, step, edge))
-    if state.status != "pending":
-        return
     needed = turn.graph.nodes[edge.target].step.join
-    if needed:
+    if state.status != "pending":
+        if state.cut and state.taken + state.undecided < needed:
+            _count_failure_of(turn, state.cut)
+    elif needed:
         _join(turn, target, state, needed, taken=taken)
     elif state.undecided > 0:
         return
