@@ -12,6 +12,7 @@ from tests.interpreter.harness import flow, step
 from tests.simulation.stage import Stage
 
 ITEM = {"item": 1}
+UNDO = {"agent_type": "outside", "action": "send", "parameters": ITEM}
 
 
 def act(name: str, action: str, agent: str = "outside", **keys: Any) -> dict[str, Any]:
@@ -56,6 +57,42 @@ def test_a_cancel_stops_the_children_in_the_same_breath() -> None:
         assert stage.events()[-1].removeprefix("Execution") == stage.events("e/a")[-1].removeprefix(
             "Execution"
         )
+
+
+def test_what_children_spent_counts_while_their_parent_undoes() -> None:
+    """Also in the next process: a cancelled run knows what its children cost, so undoing is not paid for."""
+    slow = {"agent_type": "outside", "action": "tell", "parameters": ITEM, "timeout": "10s"}
+    definition, given = family(
+        act("first", "send", compensate=UNDO),
+        act("second", "look", compensate=slow),
+        child("a", act("third", "send"), step("wait", "wait", duration="1h")),
+        type="sequential",
+    )
+    stage = Stage(hold=("tell",))
+    stage.start(definition, input=given, budget=2.0)
+    stage.pass_time(1)
+    stage.ask(lambda engine: engine.cancel("e", "anna"))
+    stage.pass_time(1)
+    stage.crash()
+    stage.pass_time(60)
+    assert stage.events()[-2:] == ["StepSkipped", "ExecutionCancelled"]
+    assert stage.checked().sound
+
+
+def test_a_run_that_is_cancelled_ends_after_its_children() -> None:
+    """They undo what they did out of its budget, and only then is it over."""
+    definition, given = family(
+        child("a", act("first", "send", compensate=UNDO), step("wait", "wait", duration="1h"))
+    )
+    stage = Stage()
+    stage.start(definition, input=given, budget=2.0)
+    stage.pass_time(1)
+    stage.ask(lambda engine: engine.cancel("e", "anna"))
+    stage.pass_time(1)
+    order = [(r.stream, type(r.event).__name__) for r in stage.disk.read()]
+    assert order.index(("e/a", "ExecutionCancelled")) < order.index(("e", "ExecutionCancelled"))
+    assert stage.events()[-3:] == ["CancelRequested", "ChildEnded", "ExecutionCancelled"]
+    assert len(stage.receiver.calls("send")) == 2
 
 
 def test_the_end_of_a_child_reaches_a_parent_that_is_out_of_memory() -> None:

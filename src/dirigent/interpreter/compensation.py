@@ -51,7 +51,8 @@ def break_off(turn: Turn, last: ExecutionFailed | ExecutionCancelled) -> None:
     """Stop whatever is under way and end like this, after what steps did is undone.
 
     A step that can be undone and has begun goes on to its end: only then is it known what to undo. For
-    the same reason it is looked on whether an effect of unknown outcome happened.
+    the same reason it is looked on whether an effect of unknown outcome happened. Executions that steps
+    started are told by the driver, and end before this one: they may undo, too, and that costs.
     """
     state = turn.state
     state.ending, state.paused = last, False
@@ -141,8 +142,10 @@ def may_try_again(turn: Turn, step: str) -> bool:
 
 
 def _must_settle(turn: Turn, command: InvokeAction | StartChild) -> bool:
-    begun = isinstance(command, StartChild) or command.started
-    return begun and bool(turn.node_of(command.step).compensate)
+    """Whether the end is to be waited for: what it did is undone next, or it spends out of this budget."""
+    return isinstance(command, StartChild) or (
+        command.started and bool(turn.node_of(command.step).compensate)
+    )
 
 
 def _go_on(turn: Turn) -> None:

@@ -11,6 +11,7 @@ from dirigent.domain.event import (
     ExecutionCompleted,
     ExecutionFailed,
     ExecutionStarted,
+    Failure,
     Passport,
 )
 from dirigent.domain.workflow import Definition
@@ -100,6 +101,12 @@ def child_ended(machine: Machine, last: Event, now_ms: int) -> ChildEnded:
 def never_begun(command: StartChild | CancelChild, now_ms: int) -> ChildEnded:
     """What is told where an execution was not to begin any more."""
     return ChildEnded(at=now_ms, step=command.step, child=command.child, status="cancelled")
+
+
+def child_lost(command: StartChild | CancelChild, reason: str, now_ms: int) -> ChildEnded:
+    """What is told where nobody can read any more how far an execution came."""
+    error = Failure(code="journal_damaged", message=f"{command.child} cannot be read: {reason}")
+    return ChildEnded(at=now_ms, step=command.step, child=command.child, status="failed", error=error)
 
 
 def _envelope(definition: Definition, registry: Registry) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from dirigent.interpreter import snapshot
 from dirigent.interpreter.machine import Machine
 from dirigent.interpreter.state import set_aside
 from dirigent.ports import Clock, Journal, Passive, Projections, Snapshots
-from dirigent.runtimes.children import child_ended, child_started, fork_of_child, never_begun
+from dirigent.runtimes.children import child_ended, child_lost, child_started, fork_of_child, never_begun
 from dirigent.runtimes.clock import last_recorded_at
 from dirigent.runtimes.definitions import Definitions, Library
 from dirigent.runtimes.families import Families, is_pending, moves, root_of
@@ -396,8 +396,15 @@ class LocalRuntime:
             self._awake(execution_id)
 
     def _take_up(self, live: LiveExecution, command: StartChild | CancelChild) -> None:
-        """The child was started before: it is live, or it has ended and its end is told now."""
-        if self._live.get(command.child) is not None or command.child in self.damaged:
+        """The child was started before: it is live, or it has ended and its end is told now.
+
+        One whose stream is damaged is waited for, until that is mended or whoever waits is cancelled.
+        """
+        if self._live.get(command.child) is not None:
+            return
+        if reason := self.damaged.get(command.child):
+            if live.machine.state.ending is not None:
+                live.note(child_lost(command, reason, self.clock.now_ms()))
             return
         machine, last = self._replayed(command.child)
         assert last is not None, "no snapshot is kept of what has ended"
@@ -483,7 +490,7 @@ class LocalRuntime:
 
     def _tell(self, live: LiveExecution, event: Event) -> Awaitable[None]:
         durable = live.record(event)
-        if isinstance(event, ExecutionResumed):
+        if isinstance(event, ExecutionResumed | CancelRequested):
             live.obey([command for command in live.machine.outstanding if isinstance(command, StartChild)])
         return durable
 

@@ -274,6 +274,7 @@ BLOCKS = (
 )
 
 CHILD = flow(work("c"), name="child")
+UNDO = {"agent_type": "worker", "action": "send"}
 
 
 def _child(**keys: object) -> dict[str, object]:
@@ -342,6 +343,15 @@ CHILDREN = (
         told=(told(5, "cancel"),),
         status="cancelled",
         calls={"c": 0, "b": 0},
+    ),
+    Scenario(
+        name="child: a parent that is cancelled ends after it",
+        workflow=flow(_child(), work("b")),
+        library=(flow(work("c", compensate=UNDO), step("w", "wait", duration="1h"), name="child"),),
+        told=(told(5, "cancel"),),
+        status="cancelled",
+        order=("CancelRequested", "ChildEnded a", "ExecutionCancelled"),
+        calls={"c": 1, "compensate:c": 1, "b": 0},
     ),
     Scenario(
         name="child: it rests while its parent is paused",
