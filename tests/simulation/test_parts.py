@@ -150,6 +150,16 @@ def fell_back() -> Written:
     return run
 
 
+def fell_back_at_once() -> Written:
+    """Whether the second step is to be done cannot be decided; then something else acts, as its first attempt."""
+    other = {"agent_type": "outside", "action": "queryable"}
+    edge = {"from": "a", "to": "b", "condition": "input.missing > 1"}
+    run = begun(flow(world("a", "keyed"), world("b", "keyed", fallback=other), edges=[edge]))
+    done(run, "a")
+    done(run, "b", "queryable")
+    return run
+
+
 def forked() -> Written:
     """The first step is done, the second fails; a retry takes over the first and does the second."""
     two = flow(world("a", "keyed"), world("b", "keyed"))
@@ -212,6 +222,7 @@ SOUND: dict[str, tuple[Sound, set[str]]] = {
     "timed out": (timed_out, {"time limit"}),
     "in a block": (in_a_block, {"time limit of a step"}),
     "fell back": (fell_back, {"fallback"}),
+    "fell back at once": (fell_back_at_once, {"fallback"}),
     "forked": (forked, {"retry"}),
 }
 
@@ -246,6 +257,8 @@ LIES: list[tuple[str, str, Sound, Falsify]] = [
     ("S23", "something stands in too early", fell_back, change(StepStarted, action="queryable")),
     ("S23", "the step itself acts after it fell back", fell_back, change(StepStarted, 2, action="keyed")),
     ("S9", "it falls back while it may be tried again", fell_back, change(FallbackStarted, attempt=1)),
+    ("S9", "what was never tried falls back late", fell_back_at_once, change(FallbackStarted, attempt=1)),
+    ("S9", "what was tried falls back as if it was not", fell_back, change(FallbackStarted, attempt=0)),
     ("S11", "a fork does what it took over", forked, behind(StepStarted, starts("a"), "e2")),
     ("S11", "what happened there happens here", forked, happens_again),
     ("S1", "a fork says that it comes from elsewhere", forked, change(ExecutionStarted, 1, trigger="manual")),

@@ -122,9 +122,10 @@ class _Follower:
     def fell_back(self, event: FallbackStarted, recorded: Recorded) -> None:
         """After its last attempt something else takes its place, once."""
         course = self._at(event.step)
-        if course.phase not in ("done", "returned") or event.attempt != course.attempt:
+        tried = event.attempt or course.attempt - 1  # 0: it failed before its first attempt
+        if course.phase not in ("done", "returned") or (event.attempt or 1) != course.attempt:
             self._broken("S9", f"a fallback begins while {event.step!r} is {course.phase}", recorded)
-        course.phase, course.attempt, course.granted = "open", course.attempt + 1, course.granted + 1
+        course.phase, course.attempt, course.granted = "open", tried + 1, course.granted + 1
         course.approved, course.fell_back = None, True
         self._findings.met("S23")
         self._findings.did("fallback")

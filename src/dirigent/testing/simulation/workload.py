@@ -16,7 +16,7 @@ from dirigent.interpreter.loading import definition_from
 from dirigent.testing.simulation import drawing, shapes
 from dirigent.testing.simulation.drawing import INPUT, SIGNAL, condition
 
-VERSION = 2
+VERSION = 3
 KINDS = 400
 LIMITS = ("5s", "20s", "1m", "5m")
 
@@ -39,7 +39,7 @@ def plan(number: int, *, children: bool) -> dict[str, Any]:
 
 def written(chance: random.Random) -> dict[str, Any]:
     """A workflow of five to eight steps without circles, as data."""
-    steps = [_step(chance, place) for place in range(chance.randint(5, 8))]
+    steps = [_step(chance, place) for place in range(chance.randint(5, 7))]
     kind = chance.choice(("sequential", "parallel", "hybrid", "hybrid"))
     connections = _connections(chance, steps) if kind == "hybrid" else []
     output = chance.choice(({}, {"n": "${input.n}", "all": "${steps}"}))

@@ -345,8 +345,9 @@ class Simulation:
 
     def _now_ms(self) -> int:
         """The time on the clock of the engine, which has yet to be told where the journal ends."""
-        last = self.disk.last_at
-        return max(last, self._process.clock.now_ms() if self._process is not None else 0)
+        process = self._process
+        now = process.clock.now_ms() if process is not None else int(self.wall() * 1000)
+        return max(self.disk.last_at, now)
 
     # --- requests ---------------------------------------------------------------------------------------
 
