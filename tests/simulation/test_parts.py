@@ -151,7 +151,7 @@ def fell_back() -> Written:
 
 
 def fell_back_at_once() -> Written:
-    """Whether the second step is to be done cannot be decided; then something else acts, as its first attempt."""
+    """Whether the second step is to be done cannot be decided: something else acts, as its first attempt."""
     other = {"agent_type": "outside", "action": "queryable"}
     edge = {"from": "a", "to": "b", "condition": "input.missing > 1"}
     run = begun(flow(world("a", "keyed"), world("b", "keyed", fallback=other), edges=[edge]))

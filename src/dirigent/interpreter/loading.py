@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from dirigent.domain.canonical import plain
 from dirigent.domain.workflow import Definition, FlowType, said
@@ -28,6 +31,7 @@ from dirigent.interpreter.written import STEPS_MAX, WrittenWorkflow, read_writte
 Actions = Mapping[str, Collection[str]]
 
 ROOT_KEY = "workflow"
+KEPT_MAX, KEPT_BYTES = 256, 16_384  # of stored definitions that were read: how many, and how large at most
 
 
 @dataclass(frozen=True)
@@ -110,10 +114,10 @@ def stored_definition(data: Mapping[str, Any]) -> Definition:
     """A definition as a journal gives it back; it was checked by the rules of its time.
 
     Triggers say when a workflow starts, and this one has started: what is wrong with them by the rules
-    of today is let pass.
+    of today is let pass. One that is asked for often is read once, unless it is very large.
     """
-    findings = Findings("<journal>")
-    return _checked(read_data(data, findings), findings, Known(), let_pass="triggers").definition
+    written = msgspec.json.encode(data)
+    return _kept(written) if len(written) <= KEPT_BYTES else _read_stored(data)
 
 
 def definition_to_dict(definition: Definition) -> dict[str, Any]:
@@ -130,6 +134,16 @@ def definition_to_dict(definition: Definition) -> dict[str, Any]:
         "timeout": written_duration(definition.timeout_ms) if definition.timeout_ms else None,
     }
     return {ROOT_KEY: {key: value for key, value in written.items() if value}}
+
+
+@lru_cache(maxsize=KEPT_MAX)
+def _kept(written: bytes) -> Definition:
+    return _read_stored(msgspec.json.decode(written))
+
+
+def _read_stored(data: Mapping[str, Any]) -> Definition:
+    findings = Findings("<journal>")
+    return _checked(read_data(data, findings), findings, Known(), let_pass="triggers").definition
 
 
 def _checked(data: Any, findings: Findings, known: Known, *, let_pass: str = "") -> _Sound:

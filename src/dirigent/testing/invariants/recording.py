@@ -74,8 +74,7 @@ def _definitions(history: History, findings: Findings) -> None:
 
 
 def _stored_definition(history: History, name: str, findings: Findings) -> None:
-    graph = history.graph(name)
-    found = graph.definition.content_hash if graph is not None else ""
+    found = history.definition(name).content_hash
     if found != name:
         findings.broken("S25", f"the definition under this name hashes to {found[:12]}", name, 1)
 

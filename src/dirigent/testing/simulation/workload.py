@@ -38,7 +38,7 @@ def plan(number: int, *, children: bool) -> dict[str, Any]:
 
 
 def written(chance: random.Random) -> dict[str, Any]:
-    """A workflow of five to eight steps without circles, as data."""
+    """A workflow of five to seven steps without circles, as data."""
     steps = [_step(chance, place) for place in range(chance.randint(5, 7))]
     kind = chance.choice(("sequential", "parallel", "hybrid", "hybrid"))
     connections = _connections(chance, steps) if kind == "hybrid" else []
