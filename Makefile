@@ -38,7 +38,7 @@ damage: $(READY)  ## Cut the power 20,000 times, damage every file, fail every w
 sim: $(READY)  ## Simulate 5,000 runs under faults and check every invariant (SEED=123 repeats one, SEEDS=500)
 	@$(BIN)/dirigent simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),5000) --jobs $(JOBS))
 
-mutants: $(READY)  ## Plant sixty faults in copies of the engine, and see which of them simulation and tests find (ONLY=timer)
+mutants: $(READY)  ## Plant eighty faults in copies of the engine, and see which of them simulation and tests find (ONLY=timer)
 	@$(BIN)/python -m campaigns mutants --jobs $(JOBS) $(if $(ONLY),--only "$(ONLY)")
 
 serve: $(READY)  ## Start the HTTP server on 127.0.0.1:8080

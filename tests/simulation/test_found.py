@@ -59,6 +59,23 @@ def test_a_cancel_stops_the_children_in_the_same_breath() -> None:
         )
 
 
+def test_what_comes_in_while_a_run_leaves_memory_is_done() -> None:
+    """A signal at any moment around the one in which it is written that the run only waits."""
+    definition = flow(step("hear", "wait_for_event", event="paid"), act("then", "send"), type="sequential")
+    left = 0
+    for tenths in range(50, 100, 2):
+        stage = Stage()
+        stage.faults.write_s = 1.0
+        stage.start(definition)
+        stage.pass_time(tenths / 10)
+        left += "ExecutionPassivated" in stage.events()
+        stage.ask(lambda engine: engine.signal("e", "paid", signal_id="s"))
+        stage.pass_time(60)
+        assert stage.events()[-1] == "ExecutionCompleted", tenths
+        assert stage.checked().sound
+    assert 0 < left < 25
+
+
 def test_what_children_spent_counts_while_their_parent_undoes() -> None:
     """Also in the next process: a cancelled run knows what its children cost, so undoing is not paid for."""
     slow = {"agent_type": "outside", "action": "tell", "parameters": ITEM, "timeout": "10s"}

@@ -28,7 +28,6 @@ from dirigent.domain.workflow import Definition
 from dirigent.execution.failures import failure_of
 from dirigent.execution.request import claim_of
 from dirigent.execution.step_executor import StepExecutor
-from dirigent.interpreter import snapshot
 from dirigent.interpreter.machine import Machine
 from dirigent.interpreter.state import set_aside
 from dirigent.ports import Clock, Journal, Passive, Projections, Snapshots
@@ -36,15 +35,15 @@ from dirigent.runtimes.children import child_ended, child_lost, child_started, f
 from dirigent.runtimes.clock import last_recorded_at
 from dirigent.runtimes.definitions import Definitions, Library
 from dirigent.runtimes.families import Families, is_pending, moves, root_of
+from dirigent.runtimes.folding import Folding
 from dirigent.runtimes.idling import SOON_MS, Alarms, Idling
-from dirigent.runtimes.live import SNAPSHOT_EVENTS, LiveExecution, request_of
+from dirigent.runtimes.live import LiveExecution, request_of
 from dirigent.runtimes.observers import Observer, Observers
 from dirigent.runtimes.places import Crowd, Places
 from dirigent.runtimes.pump import Pump
 
 log = structlog.get_logger("dirigent.runtime")
 
-SNAPSHOT_BYTES_PER_EVENT = 500
 FAMILY_EVENTS = (CancelRequested, ExecutionPaused, ExecutionResumed)
 
 
@@ -70,8 +69,8 @@ class LocalRuntime:
         self.damaged: dict[str, str] = {}
         self._projections = projections
         self._executor = executor
-        self._snapshots = snapshots
         self._definitions = Definitions(journal, projections, clock, library)
+        self._folding = Folding(journal, self._definitions, snapshots)
         self._live = Families()
         self._idling = Idling(clock, self._put_out)
         self._alarms = Alarms(clock, self._wake)
@@ -187,7 +186,7 @@ class LocalRuntime:
             future.add_done_callback(partial(self._durable, self._handed_in))
         self._handed_in.append((live, events))
         if live.machine.state.version >= live.snapshot_at:
-            self._keep_snapshot(live)
+            self._folding.keep(live)
         if isinstance(events[-1], TERMINAL):
             self._tell_parent(live, events[-1])
 
@@ -286,7 +285,7 @@ class LocalRuntime:
     def _load(self, execution_id: str, *, again: bool = False) -> LiveExecution | None:
         """Fold the stream of an execution; `again` where its account was kept while it was out of memory."""
         try:
-            machine, _ = self._replayed(execution_id)
+            machine, _ = self._folding.fold(execution_id)
         except (JournalDamaged, NotFound) as error:
             self.damaged[execution_id] = str(error)
             self._live.remove(execution_id)
@@ -304,34 +303,6 @@ class LocalRuntime:
             }
             self._executor.budgets.restore(root, machine.state.spent, open_costs)
         return live
-
-    def _replayed(self, execution_id: str) -> tuple[Machine, Event | None]:
-        """An execution folded from its last snapshot or its beginning, and its last event since then."""
-        machine = self._restored(execution_id)
-        events = self.journal.read(execution_id, machine.state.version if machine is not None else 0)
-        if machine is None:
-            started = events[0]
-            assert isinstance(started, ExecutionStarted), "every execution starts with its start"
-            machine = Machine(self._definitions.graph(started.definition))
-        for event in events:
-            machine.apply(event)
-        return machine, events[-1] if events else None
-
-    def _restored(self, execution_id: str) -> Machine | None:
-        kept = self._snapshots.get(execution_id) if self._snapshots is not None else None
-        definition = snapshot.definition_of(kept.state) if kept is not None else None
-        if kept is None or definition is None:
-            return None
-        return snapshot.restored(kept.state, self._definitions.graph(definition))
-
-    def _keep_snapshot(self, live: LiveExecution) -> None:
-        """Keep the state of a long execution; the larger it is, the longer until the next time."""
-        version = live.machine.state.version
-        live.snapshot_at = version + SNAPSHOT_EVENTS
-        state = snapshot.taken(live.machine) if self._snapshots is not None else None
-        if self._snapshots is not None and state is not None:
-            self._snapshots.keep(live.execution_id, state)
-            live.snapshot_at += len(state) // SNAPSHOT_BYTES_PER_EVENT
 
     def _keep_out(self, passive: Passive) -> None:
         self._live.add(passive)
@@ -387,7 +358,7 @@ class LocalRuntime:
             if not isinstance(command, StartChild) or self._live.get(command.child) is not None:
                 continue
             if self.journal.head(command.child) and command.child not in self.damaged:
-                machine, _ = self._replayed(command.child)
+                machine, _ = self._folding.fold(command.child)
                 self._executor.budgets.restore(root_of(live.execution_id), machine.state.spent)
 
     def _wake(self, execution_id: str, due: int) -> None:
@@ -406,7 +377,7 @@ class LocalRuntime:
             if live.machine.state.ending is not None:
                 live.note(child_lost(command, reason, self.clock.now_ms()))
             return
-        machine, last = self._replayed(command.child)
+        machine, last = self._folding.fold(command.child)
         assert last is not None, "no snapshot is kept of what has ended"
         live.note(child_ended(machine, last, self.clock.now_ms()))
 
@@ -457,9 +428,8 @@ class LocalRuntime:
 
     def _ended(self, live: LiveExecution) -> None:
         self._live.remove(live.execution_id)
-        if self._snapshots is not None and live.machine.state.version >= SNAPSHOT_EVENTS:
-            self._snapshots.forget(live.execution_id)
-        if not self._live.below(root := root_of(live.execution_id)):  # a child may outlive who started it
+        self._folding.forget(live)
+        if not self._live.below(root := root_of(live.execution_id)):  # the last of a family closes it
             self._executor.budgets.close(root)
 
     def _tell_parent(self, live: LiveExecution, last: Event) -> None:
