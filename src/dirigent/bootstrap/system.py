@@ -93,6 +93,7 @@ class Dirigent:
     """
 
     journals: ClassVar[type[SqliteJournal]] = SqliteJournal
+    record_books: ClassVar[type[SqliteRecords]] = SqliteRecords
     _planners: ClassVar[tuple[str, ...]] = ("planner", "critic", "guardrail", "rag_service")
 
     def __init__(
@@ -162,7 +163,7 @@ class Dirigent:
 
     async def _open(self, folder: Path) -> None:
         key = folder_key(self.settings)
-        self.records = SqliteRecords(folder / "records.db", key=key)
+        self.records = self.record_books(folder / "records.db", key=key)
         self.memory = SqliteMemory(folder / "memory.db", key)
         self.journal = self.journals.open(folder, key=key)
         self.projections = SqliteProjections(folder, key)
