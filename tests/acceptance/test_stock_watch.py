@@ -171,7 +171,8 @@ async def test_the_watch_looks_at_everything(dirigent: Dirigent) -> None:
     assert reading.output["short"] == ["mug", "pot"]
     mug, pot = reading.output["proposals"]
     assert (mug["reorder"]["point"], mug["reorder"]["quantity"]) == (20, 20 + 50 - 4)
-    assert pot["reorder"] is None
+    assert mug["reason"] is None
+    assert (pot["reorder"], pot["reason"][:24]) == (None, "No sale of 'pot' is on r")
     assert [alert["suggested_actions"][0][:24] for alert in alerts(dirigent)] == [
         "Order 66 by 2026-10-13",
         "No sale of 'pot' is on r",
@@ -196,4 +197,6 @@ async def test_the_example_stockroom_is_taken_in(tmp_path: Path) -> None:
         assert (report.rows_taken, report.rows_refused) == (7, 0)
         reading = await dirigent.run(WATCH)
         assert reading.output["short"] == ["22423", "84879", "85123A", "NEW-1"]
-        assert {proposal["reorder"] for proposal in reading.output["proposals"]} == {None}
+        for proposal in reading.output["proposals"]:
+            assert proposal["reorder"] is None
+            assert proposal["reason"].startswith(f"No sale of '{proposal['product_id']}' is on record")
