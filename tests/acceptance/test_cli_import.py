@@ -63,3 +63,15 @@ def test_a_folder_without_mapping(tmp_path: Path) -> None:
         assert said.code == 2
         assert "import.yaml" in said.err
         assert "fix:" in said.err
+
+
+STOCKROOM = Path(__file__).parents[2] / "examples" / "stockroom"
+
+
+def test_names_a_next_command_that_fits(tmp_path: Path) -> None:
+    """Orders are worth a goal, a stock is worth watching; each for the tenant whose books they are."""
+    orders = dirigent("import", write_books(tmp_path / "books"), "--org", TENANT, data=tmp_path / "data")
+    stock = dirigent("import", STOCKROOM, "--org", TENANT, data=tmp_path / "data")
+    assert f"dirigent goal run examples/goals/revive_pipeline.json --org {TENANT}" in orders.out
+    assert f"dirigent run examples/workflows/stock_watch.yaml --org {TENANT}" in stock.out
+    assert "goal" not in stock.out

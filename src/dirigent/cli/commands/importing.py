@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 LINES_SHOWN = 5
 NAME_LENGTH_MAX = 32
 
+# What is of use with books of a kind; the first kind that was imported is named.
+NEXT = {
+    "order_lines": "goal run examples/goals/revive_pipeline.json",
+    "stock": "run examples/workflows/stock_watch.yaml",
+    "brands": "run examples/workflows/social_posts.yaml",
+}
+
 Tell = Callable[[str, int, int], None]
 
 
@@ -78,18 +85,22 @@ def _show(screen: Screen, report: ImportReport, seconds: float) -> None:
         return
     for file in report.files:
         _show_file(screen, file)
+    told = {
+        "tenant": report.tenant,
+        "rows": f"{report.rows_taken:,} taken, {report.rows_mended:,} of them mended,"
+        f" {report.rows_refused:,} refused",
+        "time": span(seconds),
+    }
+    following = _next(report)
     screen.say()
-    screen.show(
-        facts(
-            {
-                "tenant": report.tenant,
-                "rows": f"{report.rows_taken:,} taken, {report.rows_mended:,} of them mended,"
-                f" {report.rows_refused:,} refused",
-                "time": span(seconds),
-                "next": "dirigent goal run examples/goals/revive_pipeline.json",
-            }
-        )
-    )
+    screen.show(facts(told | ({"next": following} if following else {})))
+
+
+def _next(report: ImportReport) -> str:
+    """A command that does something with what was imported; empty where there is none."""
+    held = {file.holds for file in report.files if file.rows_taken}
+    found = next((command for kind, command in NEXT.items() if kind in held), "")
+    return f"dirigent {found} --org {report.tenant}" if found else ""
 
 
 def _show_file(screen: Screen, file: FileReport) -> None:
