@@ -64,6 +64,43 @@ DAILY = "triggers:\n  - {type: schedule, schedule: '0 9 * * *'"
 SENT = "{id: m, type: agent, agent: mail, action: send, parameters: {to: a}"
 
 ADVICE = {
+    "a misspelt word": (
+        flow(SCORE, "{id: e, type: transform, parameters: {v: '${inptu.a}', s: '${score}'}}"),
+        "WL018",
+        4,
+        46,
+        "did you mean input?",
+    ),
+    "steps with a letter too few": (
+        flow(SCORE, "{id: e, type: transform, parameters: {v: '${step.s.score}', s: '${score}'}}"),
+        "WL018",
+        4,
+        46,
+        "did you mean steps?",
+    ),
+    "an event outside its filter": (
+        flow("{id: w, type: wait_for_event, event: paid, timeout: 1h, filter: event.data.n > 1}",
+             "{id: e, type: transform, parameters: {v: '${event.data.n}'}}"),
+        "WL018",
+        4,
+        46,
+        "event is there in a trigger and in the filter of wait_for_event; read input here",
+    ),
+    "a result outside an output": (
+        flow(SCORE, "{id: e, type: transform, parameters: {v: '${result.score}'}}"),
+        "WL018",
+        4,
+        46,
+        "result is there in the output of a step; read steps.<id> here",
+    ),
+    "a field that the input does not declare": (
+        flow(SCORE, "{id: e, type: transform, parameters: {v: '${score + totl}'}}",
+             then="input: {properties: {total: {type: number}}}\n"),
+        "WL018",
+        4,
+        46,
+        "did you mean total?",
+    ),
     "schedule without input": (
         flow(NEEDS, LAST, then=f"{DAILY}}}\n"),
         "WL001",
@@ -373,6 +410,22 @@ ADVICE |= {
 }  # fmt: skip
 
 SOUND = {
+    "words where they are": (
+        flow("{id: w, type: wait_for_event, event: paid, timeout: 1h, filter: event.data.n > input.n}",
+             "{id: l, type: loop, max_iterations: 3, until: previous.n > 2, steps: [{id: i, type: transform,"
+             " parameters: {n: '${index}'}}]}",
+             "{id: m, type: agent, agent: crm, action: anything, output: {n: '${result.saved}'},"
+             " compensate: {agent: mail, action: send, parameters: {to: '${output.n}', text: x}}}",
+             "{id: z, type: transform, parameters: {m: '${n}'}}")
+    ),
+    "names that an open input may have": (
+        flow("{id: e, type: transform, parameters: {v: '${order.total + store.rate}', s: '${items}'}}")
+    ),
+    "a field that an action of unknown output may give": (
+        flow("{id: u, type: agent, agent: crm, action: anything}",
+             "{id: e, type: transform, parameters: {v: '${total}'}}",
+             then="input: {properties: {n: {}}}\noutput: {n: '${n}', v: '${v}'}\n")
+    ),
     "cases of a switch": flow(
         WAYS, SCORE, GUESS, "{id: e, type: transform, parameters: {v: '${score}'}}",
     ),

@@ -542,6 +542,39 @@ MISTAKES: dict[str, tuple[str, str, int, int, str]] = {
         34,
         'write steps["my-step"]',
     ),
+    "a word that looks like another, where the input has no such field": (
+        one_step("type: transform", "parameters: {q: '${inptu.a}'}")
+        + "input: {additionalProperties: false, properties: {a: {}}}\n",
+        "WF029",
+        5,
+        21,
+        "did you mean input?",
+    ),
+    "a field that a step does not give": (
+        "name: x\ninput: {additionalProperties: false, properties: {total: {}}}\nsteps:\n"
+        "  - {id: s, type: transform, parameters: {quality: 1}}\n"
+        "  - {id: c, type: condition, conditions: [qualty > 3]}\n",
+        "WF029",
+        5,
+        43,
+        "did you mean quality?",
+    ),
+    "an event where there is none": (
+        one_step("type: transform", "when: event.data.total > 3", "parameters: {a: 1}")
+        + "input: {additionalProperties: false}\n",
+        "WF029",
+        5,
+        11,
+        "event is there in a trigger and in the filter of wait_for_event; read input here",
+    ),
+    "a name like none": (
+        one_step("type: transform", "parameters: {q: 'at ${zzz}'}")
+        + "input: {additionalProperties: false}\n",
+        "WF029",
+        5,
+        21,
+        "read input.<field>, steps.<id>, or a field that one of these has",
+    ),
     "item outside": (
         one_step("type: transform", "parameters: {q: '${item.x}'}"),
         "WF020",

@@ -13,7 +13,12 @@ from dirigent.domain.errors import InvalidDefinition
 from dirigent.domain.trigger import EventTrigger, ScheduleTrigger
 from dirigent.domain.workflow import Definition, Fallback, FlowType, Kind, Retry
 from dirigent.interpreter.graph import build_graph
-from dirigent.interpreter.loading import definition_from, definition_to_dict, load_definition
+from dirigent.interpreter.loading import (
+    definition_from,
+    definition_to_dict,
+    load_definition,
+    stored_definition,
+)
 from dirigent.interpreter.problems import CODES, Problem, explain
 from dirigent.interpreter.written import WrittenStep, WrittenWorkflow
 from tests.interpreter.flow_mistakes import FLOW_MISTAKES
@@ -37,6 +42,14 @@ def problems_of(text: str, **options: Any) -> list[Problem]:
 
 def data(*steps: dict[str, Any], **root: Any) -> dict[str, Any]:
     return {"name": "x", "steps": list(steps), **root}
+
+
+def test_a_stored_definition_is_read_by_the_rules_of_its_time() -> None:
+    """A name that nothing gives is a mistake in a file; a run that began with it can still be read."""
+    step = {"id": "a", "type": "transform", "parameters": {"q": "${inptu.a}"}}
+    written = data(step, input={"additionalProperties": False})
+    assert [problem.code for problem in problems_of(json.dumps(written))] == ["WF029"]
+    assert stored_definition(written).steps[0].parameters == {"q": "${inptu.a}"}
 
 
 # --- what is accepted ----------------------------------------------------------------------------

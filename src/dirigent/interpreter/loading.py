@@ -20,6 +20,7 @@ from dirigent.interpreter.checking import check_parts
 from dirigent.interpreter.durations import written_duration
 from dirigent.interpreter.inputs import read_input_schema
 from dirigent.interpreter.lint import FactsOf, lint, subject_of
+from dirigent.interpreter.naming import check_names
 from dirigent.interpreter.parts import Parts, collect_holes, need
 from dirigent.interpreter.positions import read_data, read_yaml
 from dirigent.interpreter.problems import Findings, Path, Problem, shown
@@ -156,6 +157,8 @@ def _checked(data: Any, findings: Findings, known: Known, *, let_pass: str = "")
     definition = _definition(root, path, parts, known)
     if let_pass:
         findings.drop((*path, let_pass))
+    else:
+        check_names(definition, parts)
     findings.raise_if_any()
     return _Sound(definition, parts, path)
 

@@ -46,6 +46,7 @@ CODES: dict[str, str] = {
     "WF026": "A join asks for more ways than lead to its step, or there is nothing to join.",
     "WF027": "No way leads to a step: without connections a step behind a switch has to be one of its ways.",
     "WF028": "A fallback is the very action it stands in for.",
+    "WF029": "An expression reads a name that nothing gives.",
     "WF030": "A schedule is no time that can be read, or its time never comes.",
     "WF031": "There is no time zone of this name.",
     "WF032": "A trigger reads a name that is not there when a workflow is started.",
@@ -74,6 +75,7 @@ WARNINGS: dict[str, str] = {
     "WL015": "A step stands apart from all connections.",
     "WL016": "A parameter is not what the action takes.",
     "WL017": "A word in the input's schema looks misspelt, and says nothing.",
+    "WL018": "An expression reads a name that nobody gives.",
 }
 
 

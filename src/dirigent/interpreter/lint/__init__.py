@@ -20,6 +20,7 @@ _RULES: tuple[Callable[[Subject, Findings], None], ...] = (
     inputs.schema_words,
     reads.may_mean_two,
     reads.may_not_be_there,
+    reads.nobody_gives_it,
     reads.nobody_reads_it,
     steps.never_runs,
     steps.always_the_same,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dirigent.domain.agent import Effect
 from dirigent.domain.workflow import Fallback, Kind, Step
 from dirigent.interpreter.lint.subject import Read, Subject
+from dirigent.interpreter.naming import ELSEWHERE, nearest, way_out
 from dirigent.interpreter.problems import Findings, shown
 from dirigent.interpreter.tokens import tokenize
 
@@ -47,6 +48,19 @@ def may_not_be_there(subject: Subject, findings: Findings) -> None:
                 findings.add("WL013", read.use.path, message, expected="an output that is there", fix=fix)
 
 
+def nobody_gives_it(subject: Subject, findings: Findings) -> None:
+    """WL018: a bare name that looks like another word, or that neither a step nor a declared input gives."""
+    declared = _declared(subject)
+    for read in subject.reads:
+        for name in sorted(read.names - declared):
+            if not _is_nobodys(subject, read, name):
+                continue
+            message = f"{shown(read.use.source)} reads {name}, which nobody gives"
+            fix = way_out(name, read.words | declared)
+            expected = "a name that the input or a step gives"
+            findings.add("WL018", read.use.path, message, expected=expected, fix=fix)
+
+
 def nobody_reads_it(subject: Subject, findings: Findings) -> None:
     """WL008: a step that only computes, and whose output is never read.
 
@@ -70,6 +84,32 @@ def nobody_reads_it(subject: Subject, findings: Findings) -> None:
         message = f"nobody reads the output of {name}"
         fix = f"read it, as in ${{steps.{name}}}, or remove the step"
         findings.add("WL008", path, message, expected="an output that is read", fix=fix)
+
+
+def _declared(subject: Subject) -> frozenset[str]:
+    """The names that are said to be there: fields of the input, ids, fields that steps are known to give."""
+    definition = subject.definition
+    names = set(definition.input.get("properties", ()))
+    for trigger in definition.triggers:
+        names |= set(trigger.input)
+    for step in definition.every_step():
+        names |= {step.id, *(subject.gives(step) or ())}
+        if step.kind is Kind.VALIDATION:
+            names |= set(step.parameters.get("required_fields", ()))
+    return frozenset(names)
+
+
+def _is_nobodys(subject: Subject, read: Read, name: str) -> bool:
+    """Whether a name that nothing is said to give is taken for a mistake.
+
+    Where anything might give it, only one is that looks like another word and of which a field is read.
+    """
+    if read.expression.reads[name] and (name in ELSEWHERE or nearest(name, read.words)):
+        return True
+    if "properties" not in subject.definition.input:
+        return False
+    before = subject.reach.all_before(read.step, at_its_end=read.at_the_end)
+    return not any(subject.may_give(subject.step(one), name) for one in before)
 
 
 def _taken(subject: Subject) -> Iterator[str]:

@@ -12,6 +12,7 @@ from dirigent.interpreter.expression import Expression, parse_expression
 from dirigent.interpreter.graph import build_graph
 from dirigent.interpreter.inputs import Misfit
 from dirigent.interpreter.lint.reach import Reach, reach_of
+from dirigent.interpreter.naming import fields_given, home_of, words_at
 from dirigent.interpreter.parts import Parts, Use
 from dirigent.interpreter.problems import Path
 from dirigent.interpreter.state import RESERVED_NAMES
@@ -37,16 +38,20 @@ FactsOf = Callable[[str, str], ActionFacts | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
-    """An expression, where it stands, and the step it belongs to; empty for the output of the whole."""
+    """An expression, where it stands, and the step it belongs to; empty for the output of the whole.
+
+    `words` are the names that stand for something there, whatever the steps and the input give.
+    """
 
     use: Use
     step: str
+    words: frozenset[str]
     expression: Expression
 
     @property
     def names(self) -> frozenset[str]:
         """The bare names it reads, save for those that are given to it where it stands."""
-        return self.expression.names - RESERVED_NAMES - _GIVEN_NAMES
+        return self.expression.names - RESERVED_NAMES - self.words
 
     @property
     def at_the_end(self) -> bool:
@@ -95,16 +100,11 @@ class Subject:
 
     def gives(self, step: Step) -> frozenset[str] | None:
         """The fields of a step's output; None where nobody can say."""
-        if step.foreach:
-            return frozenset({"results", "failures"})
-        if step.output is not None or step.fallback is not None:
-            return frozenset(step.output) if isinstance(step.output, dict) and not step.fallback else None
-        if step.kind is Kind.TRANSFORM:
-            return frozenset(step.parameters)
-        if step.kind is Kind.PARALLEL:
+        if step.kind is Kind.PARALLEL and step.output is None and step.fallback is None:
             return frozenset(self.reach.graph.bodies[step.id].leaves)
-        if step.kind in _GIVES:
-            return _GIVES[step.kind]
+        said = fields_given(step)
+        if said is not None or step.output is not None or step.fallback is not None:
+            return said
         facts = self.facts_of(step)
         return facts.gives if facts else None
 
@@ -116,17 +116,6 @@ class Subject:
     def way_path(self, source: str, target: str) -> Path:
         """Where a way between two steps is written; the step it leads to where it is not."""
         return self.ways.get((source, target), self.places[target])
-
-
-# What stands beside the outputs: in `output` and `compensate`, in `fallback`, inside a loop.
-_GIVEN_NAMES = frozenset({"result", "output", "error", "previous"})
-
-_GIVES: dict[Kind, frozenset[str]] = {
-    Kind.CONDITION: frozenset({"result"}),
-    Kind.VALIDATION: frozenset({"valid"}),
-    Kind.APPROVAL: frozenset({"decision", "by", "comment"}),
-    Kind.WAIT: frozenset({"waited"}),
-}
 
 
 def subject_of(definition: Definition, parts: Parts, path: Path, facts: FactsOf | None) -> Subject:
@@ -145,9 +134,6 @@ def subject_of(definition: Definition, parts: Parts, path: Path, facts: FactsOf 
 
 
 def _read(use: Use, homes: Mapping[Path, str]) -> Read:
-    step = ""
-    for end in range(len(use.path), 0, -1):
-        if use.path[:end] in homes:
-            step = homes[use.path[:end]]
-            break
-    return Read(use=use, step=step, expression=parse_expression(use.source))
+    home = home_of(use.path, homes)
+    expression = parse_expression(use.source)
+    return Read(use=use, step=homes.get(home, ""), words=words_at(use, home), expression=expression)
