@@ -96,6 +96,28 @@ def test_what_children_spent_counts_while_their_parent_undoes() -> None:
     assert stage.checked().sound
 
 
+def test_a_cancel_waits_for_a_child_that_lost_a_race() -> None:
+    """It undoes what it did, and is not told a second time; its end still counts for who started it."""
+    slow = {"agent_type": "outside", "action": "tell", "parameters": ITEM, "timeout": "10s"}
+    loses = child("a", act("first", "send", compensate=slow), step("wait", "wait", duration="1h"))
+    definition, given = family(
+        loses,
+        step("b", "wait", duration="1s"),
+        act("z", "look", join="any", cancel_rest=True),
+        step("last", "wait", duration="1h"),
+        edges=["a > z", "b > z", "z > last"],
+        type="hybrid",
+    )
+    stage = Stage(hold=("tell",))
+    stage.start(definition, input=given, budget=1.0)
+    stage.pass_time(2)
+    stage.ask(lambda engine: engine.cancel("e", "anna"))
+    stage.pass_time(60)
+    assert stage.events("e/a").count("CancelRequested") == 1
+    assert stage.events()[-3:] == ["CancelRequested", "ChildEnded", "ExecutionCancelled"]
+    assert stage.checked().sound
+
+
 def test_a_run_that_is_cancelled_ends_after_its_children() -> None:
     """They undo what they did out of its budget, and only then is it over."""
     definition, given = family(

@@ -6,7 +6,15 @@ from typing import Any
 
 import msgspec
 
-from dirigent.domain.command import BreakOff, Command, InvokeAction, RecordEvent, StartChild, StartTimer
+from dirigent.domain.command import (
+    BreakOff,
+    CancelChild,
+    Command,
+    InvokeAction,
+    RecordEvent,
+    StartChild,
+    StartTimer,
+)
 from dirigent.domain.errors import ExpressionError
 from dirigent.domain.event import (
     Compensation,
@@ -21,6 +29,8 @@ from dirigent.domain.ids import compensation_step
 from dirigent.interpreter.beginning import invoke
 from dirigent.interpreter.recording import record
 from dirigent.interpreter.state import StepState, Turn, Undo, calls_under_way, remember_output
+
+ENDING = (InvokeAction, StartChild, CancelChild)  # commands that the end of something answers
 
 
 def remember(turn: Turn, step: str, output: Any) -> None:
@@ -62,7 +72,7 @@ def break_off(turn: Turn, last: ExecutionFailed | ExecutionCancelled) -> None:
         seen = looked_at(command)
         if seen and turn.node_of(seen).compensate:
             continue
-        if isinstance(command, InvokeAction | StartChild) and not seen and _must_settle(turn, command):
+        if isinstance(command, ENDING) and not seen and _must_settle(turn, command):
             state.settling.append(command.step)
             continue
         turn.answered(name)
@@ -141,11 +151,11 @@ def may_try_again(turn: Turn, step: str) -> bool:
     return turn.state.ending is None or step in turn.state.undoing
 
 
-def _must_settle(turn: Turn, command: InvokeAction | StartChild) -> bool:
+def _must_settle(turn: Turn, command: InvokeAction | StartChild | CancelChild) -> bool:
     """Whether the end is to be waited for: what it did is undone next, or it spends out of this budget."""
-    return isinstance(command, StartChild) or (
-        command.started and bool(turn.node_of(command.step).compensate)
-    )
+    if isinstance(command, InvokeAction):
+        return command.started and bool(turn.node_of(command.step).compensate)
+    return True
 
 
 def _go_on(turn: Turn) -> None:

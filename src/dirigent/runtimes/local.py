@@ -45,6 +45,7 @@ from dirigent.runtimes.pump import Pump
 log = structlog.get_logger("dirigent.runtime")
 
 FAMILY_EVENTS = (CancelRequested, ExecutionPaused, ExecutionResumed)
+OF_CHILDREN = (StartChild, CancelChild)
 
 
 class LocalRuntime:
@@ -231,14 +232,12 @@ class LocalRuntime:
             live.flush()
         except DirigentError:  # nothing is recorded any more; the turn that follows says so
             return
-        if command.child in self.damaged:
-            return
         child = self._awake(command.child)
         if child is None and self.journal.head(command.child):
             self._take_up(live, command)
         elif child is None:
             live.note(never_begun(command, self.clock.now_ms()))
-        elif not child.machine.state.ended:
+        elif not (child.machine.state.ended or child.machine.state.ending):
             wish = CancelRequested(at=self.clock.now_ms(), actor="parent", reason=command.reason)
             child.note(wish)
             self._tell_children(child, wish)
@@ -461,7 +460,7 @@ class LocalRuntime:
     def _tell(self, live: LiveExecution, event: Event) -> Awaitable[None]:
         durable = live.record(event)
         if isinstance(event, ExecutionResumed | CancelRequested):
-            live.obey([command for command in live.machine.outstanding if isinstance(command, StartChild)])
+            live.obey([command for command in live.machine.outstanding if isinstance(command, OF_CHILDREN)])
         return durable
 
     def _moves(self, execution_id: str, before: int) -> bool:
