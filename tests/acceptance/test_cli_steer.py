@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -266,3 +267,47 @@ def test_without_a_data_folder(tmp_path: Path) -> None:
         assert said.code != 0
         assert "fix:" in said.err
     assert not (tmp_path / "none").exists()
+
+
+ASKS = """\
+workflow:
+  name: asks
+  steps:
+    - {id: paid, type: wait_for_event, event: order.paid, filter: event.data.sum > 10}
+    - {id: agree, type: approval, timeout: 1d, parameters: {reason: "Ship it?"}}
+    - {id: night, type: wait, duration: 8h}
+"""
+OUTER = """\
+workflow:
+  name: outer
+  steps:
+    - {id: inner, type: subworkflow, workflow: asks}
+"""
+
+
+def test_a_run_that_waits_names_the_command_that_ends_the_wait(tmp_path: Path) -> None:
+    """An event, a person and a time, inside a workflow that was started by another; waiting is no failure."""
+    asks, outer, data = tmp_path / "asks.yaml", tmp_path / "outer.yaml", tmp_path / "data"
+    asks.write_text(ASKS)
+    outer.write_text(OUTER)
+    dirigent("workflow", "save", asks, data=data)
+    said = dirigent("run", outer, data=data)
+    assert said.code == 0
+    own = re.findall(r"exec_[0-9a-f-]+", said.out)[0]
+    assert "waits for  order.paid (inner/paid)" in said.out
+    assert f"dirigent signal {own}/inner order.paid -i sum=VALUE" in said.out
+    dirigent("signal", f"{own}/inner", "order.paid", "-i", "sum=12", data=data)
+    shown = dirigent("show", own, data=data).out
+    [command] = re.findall(r"dirigent (approve \S+)  ", shown)
+    assert "waits for  a person (inner/agree)" in shown
+    assert dirigent(*command.split(), data=data).code == 0
+    told = dirigent("show", own, "-o", "json", data=data).data
+    [wait] = told["waits_for"]
+    assert (wait["kind"], wait["step"], wait["command"]) == ("time", "night", f"dirigent resume {own}")
+
+
+def test_a_run_that_waits_for_nothing_says_nothing_of_waiting(tmp_path: Path) -> None:
+    """Its answer has an empty list, and its report no such line."""
+    said, data = _run(tmp_path, FIVE)
+    assert (said.code, said.data["waits_for"]) == (0, [])
+    assert "waits for" not in dirigent("show", said.data["execution_id"], data=data).out

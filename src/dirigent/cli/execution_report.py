@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +12,14 @@ from rich.table import Table
 
 from dirigent.bootstrap.beside import Books
 from dirigent.cli.screen import Screen, amount, facts, quoted, span, table
+from dirigent.cli.waits import Wait, waits_of
 from dirigent.domain.canonical import plain
 from dirigent.interpreter.reading import Reading, StepReading
 from dirigent.ports import ExecutionRow
 
 WITHOUT_RESULT = ("failed", "blocked", "rejected", "cancelled")
 ITEMS_SHOWN = 10
+WAITS_SHOWN = 10
 WIDE = 110
 OUTPUT_CHARACTERS_MAX = 4000
 
@@ -24,7 +27,8 @@ OUTPUT_CHARACTERS_MAX = 4000
 def show_execution(screen: Screen, books: Books, reading: Reading, *, everything: bool = False) -> None:
     """Print how an execution stands."""
     screen.heading(str(reading.started.labels.get("summary") or reading.started.workflow))
-    screen.show(facts(_standing(reading)))
+    waits = [] if reading.ended_at else waits_of(books.engine, reading.execution_id)
+    screen.show(facts(_standing(reading, waits)))
     steps = list(reading.steps.values())
     shown = steps if everything else _without_many_items(steps)
     if shown:
@@ -38,11 +42,11 @@ def show_execution(screen: Screen, books: Books, reading: Reading, *, everything
         screen.heading("Output")
         screen.show(quoted(_json(reading.output, everything=everything)))
     screen.heading("Where to look next")
-    screen.commands(_next_commands(books, reading))
+    screen.commands(_next_commands(books, reading, waits))
 
 
-def execution_as_dict(reading: Reading) -> dict[str, Any]:
-    """An execution as JSON data."""
+def execution_as_dict(reading: Reading, waits: Sequence[Wait] = ()) -> dict[str, Any]:
+    """An execution as JSON data, with what it waits for."""
     started = reading.started
     return {
         "execution_id": reading.execution_id,
@@ -54,6 +58,7 @@ def execution_as_dict(reading: Reading) -> dict[str, Any]:
         "forked_from": started.forked_from or None,
         "input": started.input,
         "steps": [plain(step) for step in reading.steps.values()],
+        "waits_for": [asdict(wait) for wait in waits],
         "output": reading.output,
         "error": plain(reading.error),
         "spent": round(reading.spent, 6),
@@ -83,13 +88,15 @@ def moment(ms: int | None) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if ms else ""
 
 
-def _standing(reading: Reading) -> Iterator[tuple[str, Any]]:
+def _standing(reading: Reading, waits: Sequence[Wait]) -> Iterator[tuple[str, Any]]:
     started = reading.started
     yield "execution", reading.execution_id
     yield "workflow", f"{started.workflow}, version {started.definition[:12]}"
     if started.forked_from:
         yield "forked from", f"{started.forked_from}, after its event {started.forked_at}"
     yield "status", reading.status
+    if waits:
+        yield "waits for", _waits_for(waits, reading.execution_id)
     if reading.error:
         yield "why", f"{reading.error.message} ({reading.error.code})"
     yield "tenant", started.passport.tenant
@@ -146,26 +153,27 @@ def _json(value: Any, *, everything: bool) -> str:
     return f"{text[:OUTPUT_CHARACTERS_MAX]}\n… {len(text) - OUTPUT_CHARACTERS_MAX:,} characters more"
 
 
-def _next_commands(books: Books, reading: Reading) -> Iterator[tuple[str, str]]:
+def _next_commands(books: Books, reading: Reading, waits: Sequence[Wait]) -> Iterator[tuple[str, str]]:
     own = reading.execution_id
-    waiting = books.engine.approvals(execution=own)
-    if waiting:
-        yield f"dirigent approvals show {waiting[0].approval_id}", "what exactly is asked"
-        held = " --allow-delivery" if waiting[0].kind == "hold" else ""
-        yield f"dirigent approve {waiting[0].approval_id}{held}", "let it go on"
-        yield f"dirigent reject {waiting[0].approval_id}", "say no"
-    for wait in books.engine.waiting(execution=own):
-        yield f"dirigent signal {wait.execution_id} {wait.event}", f"tell {wait.step} what it waits for"
-    if any(step.status == "waiting" and step.reason.startswith("until ") for step in reading.steps.values()):
-        yield f"dirigent resume {own}", "be there when its time comes; a server is there anyway"
-    for name, step in reading.steps.items():
-        if step.status == "outcome_unknown":
-            yield f"dirigent outcomes --execution {own}", "what was sent, when, under which key"
-            yield f"dirigent resolve {own} '{name}' --happened", "or --not-happened"
-    if reading.status == "paused":
-        yield f"dirigent resume {own}", "go on"
+    asked = next(iter(books.engine.approvals(execution=own)), None)
+    if asked is not None:
+        yield f"dirigent approvals show {asked.approval_id}", "what exactly is asked"
+    yield from {wait.command: wait.note for wait in waits[:WAITS_SHOWN]}.items()
+    if len(waits) > WAITS_SHOWN:
+        yield f"dirigent show {own} -o json", f"all {len(waits)} waits"
     if reading.status in WITHOUT_RESULT and not reading.started.parent:
         yield f"dirigent retry {own}", "do what is left undone, in a new run"
     for child in books.engine.children(own):
         yield f"dirigent show {child.execution_id}", f"what {child.workflow} did"
     yield f"dirigent logs {own}", "every event of its journal"
+
+
+def _waits_for(waits: Sequence[Wait], own: str) -> str:
+    """The waits in a line, each with its step and the execution where that is another one."""
+    told = [f"{wait.what} ({_place(wait, own)})" if wait.step else wait.what for wait in waits[:WAITS_SHOWN]]
+    return "; ".join(told) + (f"; and {len(waits) - WAITS_SHOWN} more" if len(waits) > WAITS_SHOWN else "")
+
+
+def _place(wait: Wait, own: str) -> str:
+    inside = wait.execution_id.removeprefix(own).strip("/")
+    return f"{inside}/{wait.step}" if inside else wait.step

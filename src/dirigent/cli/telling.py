@@ -6,6 +6,7 @@ from dirigent.bootstrap.beside import Books
 from dirigent.cli.execution_report import execution_as_dict, show_execution
 from dirigent.cli.goal_report import show_goal
 from dirigent.cli.screen import Screen
+from dirigent.cli.waits import waits_of
 from dirigent.intake.goals.report import report_goal
 
 
@@ -20,7 +21,7 @@ def tell(screen: Screen, books: Books, execution_id: str, *, everything: bool = 
             show_goal(screen, books, report, everything=everything)
         return report.status
     if screen.json:
-        screen.document(execution_as_dict(reading))
+        screen.document(execution_as_dict(reading, waits_of(books.engine, execution_id)))
     else:
         show_execution(screen, books, reading, everything=everything)
     return reading.status

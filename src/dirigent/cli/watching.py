@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from dirigent.bootstrap import Dirigent
 from dirigent.bootstrap.beside import Books
@@ -13,6 +13,7 @@ from dirigent.cli.live import Lines, shown_live
 from dirigent.cli.progress import RunProgress
 from dirigent.cli.screen import Screen
 from dirigent.cli.telling import tell
+from dirigent.cli.waits import family
 from dirigent.domain.errors import Conflict
 from dirigent.domain.event import Event
 from dirigent.engine import Engine
@@ -91,13 +92,6 @@ async def rests_at_once(engine: Engine, execution_id: str) -> bool:
     except TimeoutError:
         return False
     return _count(engine, execution_id) == before
-
-
-def family(engine: Engine, execution_id: str) -> Iterator[str]:
-    """An execution and all that it started, parents first."""
-    yield execution_id
-    for child in engine.children(execution_id):
-        yield from family(engine, child.execution_id)
 
 
 def _hearer(screen: Screen, progress: RunProgress) -> Hear:

@@ -154,6 +154,10 @@ class Readings:
         """
         return self._projections.outcomes(tenant, state=state, execution=execution)
 
+    def definition_of(self, reading: Reading) -> Definition:
+        """The version of its workflow that an execution stays on."""
+        return self._definition(reading.started.definition)
+
     def verify(self) -> Verification:
         """Check the whole journal."""
         return self._journal.verify()
