@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from dirigent import Dirigent
-from dirigent.domain.errors import Conflict
+from dirigent import Dirigent, Effect, Risk, action, agent
+from dirigent.api.app import create_app
+from dirigent.domain.errors import ActionFailed, Conflict
 from dirigent.domain.event import CompensationStarted, ExecutionCancelled, StepStarted
 from dirigent.domain.workflow import Definition
 from dirigent.interpreter.loading import load_definition
+from tests.acceptance.terminal import dirigent as command
 from tests.acceptance.till import Recorder, Till, until
+from tests.acceptance.wire import client_of
 
 STEP = """
     - id: {name}
@@ -179,3 +182,65 @@ async def test_a_cancelled_family_is_undone_by_itself(tmp_path: Path) -> None:
     assert sorted(recorder.done[2:]) == ["refund flight", "refund meal"]
     assert (reading.status, below.status) == ("cancelled", "cancelled")
     assert (_undone(reading), _undone(below)) == ([("flight", "")], [("meal", "")])
+
+
+@agent("hotel", domain="test", description="Takes bookings, and payments that fail once they may.")
+class Hotel:
+    """What it did is noted."""
+
+    may_fail = asyncio.Event()
+    done: ClassVar[list[str]] = []
+
+    @action(risk=Risk.R1, effect=Effect.KEYED)
+    async def book(self) -> None:
+        """Book a room."""
+        Hotel.done.append("book")
+
+    @action(risk=Risk.R1, effect=Effect.KEYED)
+    async def free(self) -> None:
+        """Free the room."""
+        Hotel.done.append("free")
+
+    @action(risk=Risk.R1, effect=Effect.KEYED)
+    async def pay(self) -> None:
+        """Pay for the room."""
+        await Hotel.may_fail.wait()
+        raise ActionFailed("The card is refused.")
+
+
+ROOM = """
+name: room
+steps:
+  - {id: room, type: agent, agent_type: hotel, action: book, compensate: {agent_type: hotel, action: free}}
+  - {id: pay, type: agent, agent_type: hotel, action: pay}
+"""
+
+
+async def _paused_while_it_undoes(folder: Path) -> str:
+    Hotel.may_fail, Hotel.done[:] = asyncio.Event(), []
+    async with Dirigent(folder, agents=[Hotel]) as dirigent:
+        own = await dirigent.intake.run_workflow(load_definition(ROOM))
+        await until(lambda: "pay" in dirigent.engine.read(own).steps)
+        await dirigent.engine.pause(own, "ann")
+        assert dirigent.engine.read(own).status == "paused"
+        Hotel.may_fail.set()
+        await until(lambda: dirigent.engine.row(own).status == "compensating")
+        assert (dirigent.engine.row(own).paused, dirigent.engine.read(own).paused) == (True, True)
+        async with client_of(create_app(dirigent.services())) as http:
+            one = (await http.get(f"/api/v1/executions/{own}")).json()
+            [line] = (await http.get("/api/v1/executions")).json()["executions"]
+        assert {(told["status"], told["paused"]) for told in (one, line)} == {("compensating", True)}
+    return own
+
+
+def test_a_run_that_is_paused_while_it_undoes_says_both(tmp_path: Path) -> None:
+    """Over HTTP, in Python and on the command line, which goes on with it; the status stays what it was."""
+    own = asyncio.run(_paused_while_it_undoes(tmp_path))
+    shown, listed = command("show", own, data=tmp_path).out, command("ls", data=tmp_path).out
+    assert "compensating, paused" in shown
+    assert f"dirigent resume {own}" in shown
+    assert "compensating, paused" in listed
+    assert Hotel.done == ["book"]
+    resumed = command("resume", own, "-o", "json", data=tmp_path, DIRIGENT_AGENTS=f"{__name__}:Hotel")
+    assert (resumed.data["status"], resumed.data["paused"]) == ("failed", False)
+    assert Hotel.done == ["book", "free"]

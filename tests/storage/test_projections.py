@@ -84,6 +84,11 @@ class Folder:
         assert row is not None
         return row.status
 
+    def paused(self, stream: str) -> bool:
+        row = self.projections.execution(stream)
+        assert row is not None
+        return row.paused
+
     def rows(self) -> list[Any]:
         with database(self.path) as connection:
             return [connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in TABLES]
@@ -171,8 +176,11 @@ async def test_a_run_that_is_undone_says_so_until_it_has_ended(folder: Folder) -
         for event in (ExecutionResumed(at=8, actor="a"), ExecutionPaused(at=8, actor="a"), wish):
             await folder.happen(stream, event)
             assert folder.status(stream) == "compensating"
+            if not isinstance(event, CancelRequested):
+                assert folder.paused(stream) is isinstance(event, ExecutionPaused)
         await folder.happen(stream, ExecutionCancelled(at=9))
         assert folder.status(stream) == "cancelled"
+        assert not folder.paused(stream)
 
 
 async def test_an_open_approval_is_seen_all_the_way_up(folder: Folder) -> None:

@@ -53,6 +53,7 @@ class ExecutionModel(BaseModel):
                     "workflow_version": None,
                     "definition": "9f2c4f0f5a0e",
                     "status": "completed",
+                    "paused": False,
                     "trigger_type": "api",
                     "steps": [
                         {
@@ -88,6 +89,7 @@ class ExecutionModel(BaseModel):
     )
     definition: str = Field(description="The content hash of the definition it stays on.")
     status: str
+    paused: bool = Field(description="Whether it is paused, also while its status says that it undoes.")
     trigger_type: str
     steps: list[StepModel]
     output: Any
@@ -105,6 +107,7 @@ class ExecutionLine(BaseModel):
     org_id: str
     workflow_id: str
     status: str
+    paused: bool = Field(description="Whether it is paused, also while its status says that it undoes.")
     trigger_type: str
     summary: str
     started_at: str
@@ -124,6 +127,7 @@ class ExecutionList(BaseModel):
                             "org_id": "org_123",
                             "workflow_id": "content_creation",
                             "status": "completed",
+                            "paused": False,
                             "trigger_type": "api",
                             "summary": "Create content and check it",
                             "started_at": "2024-11-26T14:30:00.000Z",

@@ -55,6 +55,7 @@ def execution_as_dict(reading: Reading, waits: Sequence[Wait] = ()) -> dict[str,
         "tenant": started.passport.tenant,
         "autonomy": started.passport.autonomy,
         "status": reading.status,
+        "paused": reading.paused,
         "forked_from": started.forked_from or None,
         "input": started.input,
         "steps": [plain(step) for step in reading.steps.values()],
@@ -72,7 +73,7 @@ def list_executions(rows: Sequence[ExecutionRow], width: int) -> Table:
     """One line per execution; a narrow screen gets fewer columns."""
     columns: dict[str, Callable[[ExecutionRow], str]] = {
         "execution": lambda row: row.execution_id,
-        "status": lambda row: row.status,
+        "status": lambda row: standing(row.status, paused=row.paused),
         "started (UTC)": lambda row: moment(row.started_at)[:16].replace("T", " "),
         "time": lambda row: span((row.ended_at - row.started_at) / 1000) if row.ended_at else "",
         "what": lambda row: row.summary,
@@ -81,6 +82,11 @@ def list_executions(rows: Sequence[ExecutionRow], width: int) -> Table:
         del columns["started (UTC)"], columns["time"]
     shown = [[of(row) for of in columns.values()] for row in rows]
     return table(tuple(columns), shown, right=("time",), whole=("execution", "status", "started (UTC)"))
+
+
+def standing(status: str, *, paused: bool) -> str:
+    """How an execution stands, for people: an undoing that is paused says both."""
+    return f"{status}, paused" if paused and status != "paused" else status
 
 
 def moment(ms: int | None) -> str:
@@ -94,7 +100,7 @@ def _standing(reading: Reading, waits: Sequence[Wait]) -> Iterator[tuple[str, An
     yield "workflow", f"{started.workflow}, version {started.definition[:12]}"
     if started.forked_from:
         yield "forked from", f"{started.forked_from}, after its event {started.forked_at}"
-    yield "status", reading.status
+    yield "status", standing(reading.status, paused=reading.paused)
     if waits:
         yield "waits for", _waits_for(waits, reading.execution_id)
     if reading.error:

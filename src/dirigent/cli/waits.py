@@ -53,7 +53,7 @@ def family(engine: Engine, execution_id: str) -> Iterator[str]:
 def _own_waits(engine: Engine, reading: Reading) -> Iterator[Wait]:
     own = reading.execution_id
     wait = functools.partial(Wait, execution_id=own)
-    if reading.status == "paused":
+    if reading.paused:
         yield wait(step="", kind="resume", what="resume", command=f"dirigent resume {own}", note="go on")
     for asked in engine.approvals(execution=own):
         if asked.execution_id == own:

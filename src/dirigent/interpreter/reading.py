@@ -14,6 +14,7 @@ from dirigent.domain.event import (
     ApprovalVoted,
     CallEnded,
     CallStarted,
+    CancelRequested,
     ChildEnded,
     Compensation,
     CompensationStarted,
@@ -85,13 +86,15 @@ class StepReading(msgspec.Struct, kw_only=True):
 class Reading(msgspec.Struct, kw_only=True):
     """One execution: whose, of what, how far, with what result.
 
-    `compensations` says of an execution that ended without its result what was undone. `items` are the
+    `compensations` says of an execution that ended without its result what was undone. `paused` holds for one
+    that is paused, also where its status says that what it did is being undone. `items` are the
     items by their step, in the order in which they were first heard of, and `fans` how many there are.
     """
 
     execution_id: str
     started: ExecutionStarted
     status: str = "running"
+    paused: bool = False
     steps: dict[str, StepReading] = msgspec.field(default_factory=dict)
     calls: list[CallStarted] = msgspec.field(default_factory=list)
     refusals: list[ActionRefused] = msgspec.field(default_factory=list)
@@ -293,10 +296,12 @@ def _call_ended(reading: Reading, event: CallEnded) -> None:
 
 def _completed(reading: Reading, event: ExecutionCompleted) -> None:
     reading.status, reading.output, reading.ended_at = event.status, event.output, event.at
+    reading.paused = False
 
 
 def _failed(reading: Reading, event: ExecutionFailed) -> None:
     reading.status, reading.output, reading.ended_at = event.status, event.output, event.at
+    reading.paused = False
     reading.error, reading.compensations = event.error, event.compensations
 
 
@@ -305,15 +310,24 @@ def _compensating(reading: Reading, event: CompensationStarted) -> None:
 
 
 def _paused(reading: Reading, event: ExecutionPaused) -> None:
-    reading.status = "paused"
+    reading.paused = True
+    if reading.status != "compensating":
+        reading.status = "paused"
 
 
 def _resumed(reading: Reading, event: ExecutionResumed) -> None:
-    reading.status = "running"
+    reading.paused = False
+    if reading.status != "compensating":
+        reading.status = "running"
+
+
+def _cancel_requested(reading: Reading, event: CancelRequested) -> None:
+    """A cancel ends a pause, unless what was done is being undone already."""
+    reading.paused = reading.paused and reading.status == "compensating"
 
 
 def _cancelled(reading: Reading, event: ExecutionCancelled) -> None:
-    reading.status, reading.ended_at = "cancelled", event.at
+    reading.status, reading.ended_at, reading.paused = "cancelled", event.at, False
     reading.compensations = event.compensations
     for step in reading.steps.values():
         if step.status in ("running", "waiting", "held"):
@@ -368,5 +382,6 @@ _READERS: dict[type[Event], Callable[[Reading, Any], None]] = {
     ExecutionFailed: _failed,
     ExecutionPaused: _paused,
     ExecutionResumed: _resumed,
+    CancelRequested: _cancel_requested,
     ExecutionCancelled: _cancelled,
 }

@@ -40,7 +40,10 @@ from dirigent.ports.workflows import Workflows as Workflows
 
 
 class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One execution in the projection that lists read. Times are milliseconds since the epoch."""
+    """One execution in the projection that lists read. Times are milliseconds since the epoch.
+
+    `paused` holds for one that is paused, also where its status says that what it did is being undone.
+    """
 
     execution_id: str
     tenant: str
@@ -52,6 +55,7 @@ class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: int | None
     summary: str
     forked_from: str | None = None
+    paused: bool = False
 
 
 class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):

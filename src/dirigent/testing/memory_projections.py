@@ -170,14 +170,23 @@ class MemoryProjections:
         if row is not None and row.status in out_of:
             self._executions[stream] = _with(row, status=status)
 
+    def _held_up(self, stream: str, *, paused: bool) -> None:
+        row = self._executions.get(stream)
+        if row is not None and row.ended_at is None:
+            self._executions[stream] = _with(row, paused=paused)
+            turned, out_of = ("paused", ("running", "pending")) if paused else ("running", ("paused",))
+            self._turned(stream, turned, out_of=out_of)
+
     def _cancelling(self, stream: str, event: CancelRequested) -> None:
-        self._turned(stream, "cancelling", out_of=("running", "paused"))
+        row = self._executions.get(stream)
+        if row is not None and row.status in ("running", "paused"):
+            self._executions[stream] = _with(row, status="cancelling", paused=False)
         self._let_go(stream, event.at, but=compensation_step(""))
 
     def _ended(self, stream: str, status: str, at: int) -> None:
         row = self._executions.get(stream)
         if row is not None:
-            self._executions[stream] = _with(row, status=status, ended_at=at)
+            self._executions[stream] = _with(row, status=status, ended_at=at, paused=False)
             self._unfinished.pop(stream, None)
         self._let_go(stream, at)
         self._change_outcomes(stream, None, lambda row: _with(row, state="left", settled_at=at))
@@ -312,8 +321,8 @@ _FOLDS: dict[type[Event], Callable[[MemoryProjections, str, Any], None]] = {
     DefinitionStored: MemoryProjections._stored,
     ExecutionStarted: MemoryProjections._started,
     ExecutionAdmitted: lambda rows, stream, _: rows._turned(stream, "running", out_of=("pending",)),
-    ExecutionPaused: lambda rows, stream, _: rows._turned(stream, "paused", out_of=("running", "pending")),
-    ExecutionResumed: lambda rows, stream, _: rows._turned(stream, "running", out_of=("paused",)),
+    ExecutionPaused: lambda rows, stream, _: rows._held_up(stream, paused=True),
+    ExecutionResumed: lambda rows, stream, _: rows._held_up(stream, paused=False),
     CancelRequested: MemoryProjections._cancelling,
     CompensationStarted: lambda rows, stream, _: rows._turned(
         stream, "compensating", out_of=("running", "paused", "cancelling")

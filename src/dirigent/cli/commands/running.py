@@ -137,7 +137,7 @@ async def _resume(settings: Settings, screen: Screen, execution_id: str | None) 
     async with Dirigent(settings=settings, progress=progress.tell) as dirigent:
         if execution_id is not None:
             row = dirigent.engine.row(execution_id)
-            if row.status == "paused":
+            if row.paused:
                 await dirigent.engine.resume(execution_id, settings.actor)
             progress.follow(row.execution_id)
             return await watch_and_tell(dirigent, screen, progress, resumed=True)

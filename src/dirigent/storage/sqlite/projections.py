@@ -144,7 +144,8 @@ class SqliteProjections:
 
     def _executions(self, wanted: dict[str, bool], values: dict[str, Any]) -> list[ExecutionRow]:
         rows = self._rows(_query("executions", wanted), values)
-        return [ExecutionRow(**dict(zip(_EXECUTION, row, strict=True))) for row in rows]
+        found = (dict(zip(_EXECUTION, row, strict=True)) for row in rows)
+        return [ExecutionRow(**fields | {"paused": bool(fields["paused"])}) for fields in found]
 
     def _approvals(self, wanted: dict[str, bool], values: dict[str, Any]) -> list[ApprovalRow]:
         found = []

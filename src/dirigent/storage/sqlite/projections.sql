@@ -13,7 +13,8 @@ CREATE TABLE executions (
     started_at   INTEGER NOT NULL,
     ended_at     INTEGER,
     summary      TEXT NOT NULL,
-    forked_from  TEXT
+    forked_from  TEXT,
+    paused       INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX executions_by_origin ON executions (forked_from, position) WHERE forked_from IS NOT NULL;
 CREATE INDEX executions_by_tenant ON executions (tenant, position);
@@ -192,19 +193,23 @@ ON CONFLICT DO NOTHING
 UPDATE executions SET status = 'running' WHERE execution_id = ? AND status = 'pending'
 
 -- name: execution_paused
-UPDATE executions SET status = 'paused' WHERE execution_id = ? AND status IN ('running', 'pending')
+UPDATE executions
+SET paused = 1, status = CASE WHEN status IN ('running', 'pending') THEN 'paused' ELSE status END
+WHERE execution_id = ? AND ended_at IS NULL
 
 -- name: execution_resumed
-UPDATE executions SET status = 'running' WHERE execution_id = ? AND status = 'paused'
+UPDATE executions
+SET paused = 0, status = CASE WHEN status = 'paused' THEN 'running' ELSE status END
+WHERE execution_id = ? AND ended_at IS NULL
 
 -- name: cancel_requested
-UPDATE executions SET status = 'cancelling' WHERE execution_id = ? AND status IN ('running', 'paused')
+UPDATE executions SET status = 'cancelling', paused = 0 WHERE execution_id = ? AND status IN ('running', 'paused')
 
 -- name: compensation_started
 UPDATE executions SET status = 'compensating' WHERE execution_id = ? AND ended_at IS NULL
 
 -- name: execution_ended
-UPDATE executions SET status = ?, ended_at = ? WHERE execution_id = ?
+UPDATE executions SET status = ?, ended_at = ?, paused = 0 WHERE execution_id = ?
 
 -- name: close_approvals
 UPDATE approvals SET state = 'cancelled', decided_at = ? WHERE execution_id = ? AND state = 'open'
@@ -275,6 +280,7 @@ DELETE FROM waiting WHERE execution_id = ?
 -- execution started begin with its own and a slash; '0' is the character that follows the slash.
 WITH shown AS (
     SELECT position, execution_id, tenant, workflow, trigger, parent, started_at, ended_at, summary, forked_from,
+        paused,
         CASE
             WHEN status = 'running' AND (
                 EXISTS (
@@ -290,7 +296,7 @@ WITH shown AS (
         END AS status
     FROM executions e
 )
-SELECT execution_id, tenant, workflow, status, trigger, parent, started_at, ended_at, summary, forked_from
+SELECT execution_id, tenant, workflow, status, trigger, parent, started_at, ended_at, summary, forked_from, paused
 FROM shown
 WHERE {where}
 ORDER BY position DESC
