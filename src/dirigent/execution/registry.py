@@ -74,6 +74,11 @@ class Action:
         return tuple(self._input_model.model_fields)
 
     @functools.cached_property
+    def output_names(self) -> frozenset[str] | None:
+        """The fields of its output; None where they are not known, or it is no mapping."""
+        return _fields_of(self.output_schema())
+
+    @functools.cached_property
     def needs_inputs(self) -> bool:
         """Whether there are inputs that it cannot do without."""
         return any(field.is_required() for field in self._input_model.model_fields.values())
@@ -295,7 +300,7 @@ class Registry:
         return ActionFacts(
             effect=found.spec.effect,
             timed=found.spec.timeout_s is not None,
-            gives=_fields_of(found.output_schema()),
+            gives=found.output_names,
             takes=found.input_names(),
             misfits=found.misfits,
         )
