@@ -106,7 +106,7 @@ def inspect_definition(
     findings = Findings(source)
     data = read_yaml(written, findings) if isinstance(written, str) else read_data(written, findings)
     sound = _checked(data, findings, Known(actions, timezones))
-    advice = Findings(source, findings.places)
+    advice = Findings(source, findings.places, data)
     lint(subject_of(sound.definition, sound.parts, sound.path, facts), advice)
     return Inspected(sound.definition, tuple(advice.in_order()))
 
@@ -150,6 +150,7 @@ def _read_stored(data: Mapping[str, Any]) -> Definition:
 def _checked(data: Any, findings: Findings, known: Known, *, let_pass: str = "") -> _Sound:
     if data is None:
         findings.raise_if_any()
+    findings.data = data
     root, path = _root(data, findings)
     if not isinstance(root, dict):
         findings.raise_if_any()

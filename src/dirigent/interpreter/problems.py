@@ -87,6 +87,8 @@ def explain(code: str) -> str:
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One finding. `line` and `column` count from 1; they are 0 where a definition came as data.
 
+    `step` is the id of the step it is in; empty where it is in none, or in one without an id.
+
     A code that begins with `WL` is a warning: advice, which keeps nothing from happening.
     """
 
@@ -98,6 +100,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     expected: str
     fix: str
+    step: str = ""
 
     @property
     def is_warning(self) -> bool:
@@ -119,10 +122,11 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Findings:
-    """Collects every problem of one definition."""
+    """Collects every problem of one definition; `data` is what it holds, so that its steps can be named."""
 
-    def __init__(self, file: str, places: Mapping[Path, Place] | None = None) -> None:
+    def __init__(self, file: str, places: Mapping[Path, Place] | None = None, data: Any = None) -> None:
         self.file = file
+        self.data = data
         self.places: Mapping[Path, Place] = places or {}
         self.problems: list[Problem] = []
 
@@ -154,6 +158,7 @@ class Findings:
                 message=message,
                 expected=expected,
                 fix=fix,
+                step=self._step(path),
             )
         )
 
@@ -186,6 +191,18 @@ class Findings:
             if len(ordered) > SHOWN_MAX:
                 lines.append(f"{self.file}: and {len(ordered) - SHOWN_MAX} more problems")
             raise InvalidDefinition("\n".join(lines), problems=ordered)
+
+    def _step(self, path: Path) -> str:
+        """The id of the innermost step on a path."""
+        found, value = "", self.data
+        for part in path:
+            try:
+                value = value[part]
+            except (KeyError, IndexError, TypeError):
+                break
+            named = value.get("id") if isinstance(value, dict) else None
+            found = named if isinstance(named, str) else found
+        return found
 
     def _place(self, path: Path) -> Place:
         """The place of a path, or of the nearest thing around it."""
