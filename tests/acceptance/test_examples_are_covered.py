@@ -15,6 +15,7 @@ SEED = "acceptance/test_seed_workflows.py::"
 CONTENT = "acceptance/test_content_creation.py::"
 PRINTED = "acceptance/test_printed_agents.py::"
 ENGINE = "acceptance/test_seed_engine.py::"
+FLOWS = "acceptance/test_http_workflows.py::"
 LOADING = "interpreter/test_loading.py::"
 WIRING = "acceptance/test_wiring.py::"
 WORKER = "execution/test_worker.py::"
@@ -28,6 +29,7 @@ COVERED: dict[str, dict[str, tuple[str, ...]]] = {
         "loads and is stored unchanged": (
             f"{LOADING}test_the_printed_workflow_loads",
             f"{SEED}test_the_printed_workflow_is_stored_as_it_is",
+            f"{FLOWS}test_the_printed_file_is_stored_as_it_is",
         ),
         "four steps and three ways between them": (f"{SEED}test_the_printed_workflow_is_stored_as_it_is",),
         "quality 60 and 80": (f"{SEED}test_the_printed_workflow",),
@@ -108,6 +110,33 @@ COVERED: dict[str, dict[str, tuple[str, ...]]] = {
             "acceptance/test_http_health.py::test_a_required_component_that_is_down",
         )
     },
+    "E002-07": {
+        "created as printed, and once": (f"{FLOWS}test_a_workflow_is_created_from_steps_as_printed",),
+        "stored as E002-10 with the same steps": (
+            f"{FLOWS}test_a_workflow_is_created_from_a_definition_as_printed",
+        ),
+        "under 10 ms": (f"{FLOWS}test_created_and_started_within_the_printed_times",),
+        "a mistake names the step": (f"{FLOWS}test_every_mistake_is_told",),
+    },
+    "E002-08": {
+        "executed as printed, started by api": (f"{FLOWS}test_a_workflow_is_executed_by_body_as_printed",),
+        "the printed uuid is no workflow": (f"{FLOWS}test_the_printed_placeholder_is_no_workflow",),
+        "under 50 ms": (f"{FLOWS}test_created_and_started_within_the_printed_times",),
+    },
+    "E002-09": {
+        "as printed": (f"{FLOWS}test_a_workflow_is_executed_by_body_as_printed",),
+        "goals and what they start": (f"{FLOWS}test_goals_and_what_they_start_have_the_same_form",),
+    },
+    "E002-10": {
+        "created as printed; without connections the order of the list": (
+            f"{FLOWS}test_a_workflow_is_created_from_a_definition_as_printed",
+        ),
+        "steps and definition together": (f"{FLOWS}test_both_forms_at_once_are_refused",),
+    },
+    "E002-11": {
+        "as printed, the same as by body": (f"{FLOWS}test_a_workflow_is_executed_by_id_as_printed",),
+        "one of five words, and kept": (f"{FLOWS}test_what_started_it_is_one_of_five_words",),
+    },
     "E002-12": {
         "every agent once, with links to its schemas": (
             "acceptance/test_http_agents.py::test_agents_are_listed_as_printed",
@@ -177,14 +206,9 @@ COVERED: dict[str, dict[str, tuple[str, ...]]] = {
 
 # What is not there yet, and what it waits for. An example may stand in both.
 MISSING = {
-    "E002-01": "HTTP: POST /api/v1/workflows; a designer",
+    "E002-01": "a designer",
     "E002-04": "databases and brokers: what is used instead is told, the services are not used",
     "E002-06": "HTTP: /ws",
-    "E002-07": "HTTP: POST /api/v1/workflows",
-    "E002-08": "HTTP: POST /api/v1/workflows/execute",
-    "E002-09": "HTTP: one form for executions, goals and tasks under GET /api/v1/executions/{id}",
-    "E002-10": "HTTP: POST /api/v1/workflows",
-    "E002-11": "HTTP: POST /api/v1/workflows/{id}/execute",
     "E002-13": "HTTP: GET /api/v1/agents/{type}/health",
     "E002-14": "HTTP: GET /api/v1/workflows/{id}/metrics",
     "E002-15": "HTTP: GET /api/v1/status",

@@ -9,6 +9,7 @@ from tests.acceptance.test_examples_are_covered import TESTS, names_in
 TRIGGERS = "intake/triggers/"
 EVENTS = "intake/events/"
 HTTP = "acceptance/test_http_events.py::"
+FLOWS = "acceptance/test_http_workflows.py::"
 SHIPPED = "acceptance/test_event_workflows.py::"
 FEEDBACK = "agents/test_feedback"
 KEEPER = "intake/schedules/test_keeper.py::"
@@ -83,6 +84,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "interpreter/test_forty_mistakes.py::test_every_mistake_of_the_file_is_told_in_one_go",
     ),
     "WFD-22": (
+        f"{FLOWS}test_versions_are_compared_and_put_in_force",
         "acceptance/test_library.py::test_an_update_during_a_run",
         "acceptance/test_cli_library.py::test_show_versions_and_diff",
     ),
@@ -229,7 +231,9 @@ COVERED: dict[str, tuple[str, ...]] = {
         f"{TRIGGERS}test_matching.py::test_an_event_starts_the_workflows_that_want_it",
         f"{TRIGGERS}test_matching.py::test_a_filter_decides_and_an_input_maps",
     ),
+    "TRG-03": (f"{FLOWS}test_a_workflow_is_executed_by_body_as_printed",),
     "TRG-04": (
+        f"{FLOWS}test_a_workflow_is_executed_by_id_as_printed",
         f"{TRIGGERS}test_firing.py::test_fired_by_hand",
         "acceptance/test_cli_events.py::test_triggers_are_listed_fired_and_paused",
     ),
@@ -362,6 +366,20 @@ COVERED: dict[str, tuple[str, ...]] = {
         f"{FEEDBACK}_replies.py::test_nothing_is_promised_and_nothing_repeated",
     ),
     "AGT-36": (f"{FEEDBACK}_analysis.py::test_thirty_labelled_sentences",),
+    "API-34": (
+        f"{FLOWS}test_a_workflow_is_created_from_steps_as_printed",
+        f"{FLOWS}test_a_workflow_is_created_from_a_definition_as_printed",
+        f"{FLOWS}test_the_printed_file_is_stored_as_it_is",
+    ),
+    "API-35": (f"{FLOWS}test_a_workflow_is_executed_by_body_as_printed",),
+    "API-36": (
+        f"{FLOWS}test_a_workflow_is_executed_by_id_as_printed",
+        f"{FLOWS}test_what_started_it_is_one_of_five_words",
+    ),
+    "API-37": (
+        f"{FLOWS}test_a_workflow_is_executed_by_body_as_printed",
+        f"{FLOWS}test_goals_and_what_they_start_have_the_same_form",
+    ),
 }
 
 # What is not there, and what it waits for. A row may stand in both.
@@ -370,7 +388,6 @@ MISSING = {
     "EXE-17": "workers that share one run over several machines: one process holds a data folder",
     "EXE-20": "HTTP: a WebSocket; a terminal follows a run live",
     "TRG-11": "streams on a broker: what goes out goes to files",
-    "TRG-03": "HTTP: POST /api/v1/workflows/execute",
     "EVS-10": "a page; the same is told by dirigent event status (test_cli_events.py, test_how_events_stand)",
 }
 ALL = {
@@ -380,6 +397,7 @@ ALL = {
     *(f"EXE-{number:02}" for number in range(1, 25)),
     *(f"QUE-{number:02}" for number in range(1, 25)),
     *(f"CFG-{number}" for number in range(36, 40)),
+    *(f"API-{number}" for number in range(34, 38)),
     "AGT-53",
     "INT-17",
     "INT-18",

@@ -17,7 +17,7 @@ from dirigent.agents.catalogue import catalogue
 from dirigent.control.catalogue import control_agents
 from dirigent.execution.registry import Registry
 from dirigent.intake.imports.mapping import ImportMapping
-from dirigent.intake.workflows import inspect_text
+from dirigent.intake.workflows import inspect_written
 from tests.docs.test_documents import ROOT
 
 TEXT = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_workflows_load_without_mistake_and_without_advice(name: str, tmp_path: Path) -> None:
     """What a reader copies is as good as it gets."""
-    assert inspect_text(FILES[name], Dirigent(tmp_path).registry, source=name).warnings == ()
+    assert inspect_written(FILES[name], Dirigent(tmp_path).registry, source=name).warnings == ()
 
 
 def test_mappings_load(tmp_path: Path) -> None:

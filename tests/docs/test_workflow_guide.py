@@ -12,7 +12,7 @@ import pytest
 
 from dirigent import Dirigent
 from dirigent.domain.errors import InvalidDefinition
-from dirigent.intake.workflows import inspect_text
+from dirigent.intake.workflows import inspect_written
 from dirigent.interpreter.loading import Inspected
 from dirigent.interpreter.problems import Problem
 from tests.acceptance.terminal import dirigent as command
@@ -40,7 +40,7 @@ def blocks(language: str, *kinds: str) -> list[object]:
 
 
 def inspected(text: str, folder: Path) -> Inspected:
-    return inspect_text(text, Dirigent(folder).registry)
+    return inspect_written(text, Dirigent(folder).registry)
 
 
 def codes(problems: object) -> set[str]:

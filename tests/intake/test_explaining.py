@@ -12,7 +12,7 @@ import pytest
 from dirigent import Dirigent, action, agent
 from dirigent.domain.errors import DirigentError, InvalidDefinition, NotFound
 from dirigent.intake.explaining import explain_code, explanations
-from dirigent.intake.workflows import inspect_text
+from dirigent.intake.workflows import inspect_written
 from dirigent.interpreter.positions import BYTES_MAX
 from dirigent.settings import read_settings
 from tests.acceptance.terminal import dirigent as command
@@ -42,7 +42,7 @@ def codes_of(text: str, tmp_path: Path) -> set[str]:
     text = text.replace("(256 KB of comment)", "x" * BYTES_MAX)
     registry = Dirigent(tmp_path, agents=[Mailer]).registry
     try:
-        return {warning.code for warning in inspect_text(text, registry).warnings}
+        return {warning.code for warning in inspect_written(text, registry).warnings}
     except InvalidDefinition as error:
         return {problem.code for problem in error.problems}  # type: ignore[attr-defined]
 

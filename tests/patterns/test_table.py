@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dirigent import Dirigent
-from dirigent.intake.workflows import inspect_text
+from dirigent.intake.workflows import inspect_written
 from tests.patterns.recipes import RECIPES, TEXT
 
 ROW = re.compile(
@@ -50,4 +50,4 @@ def test_every_example_is_named_in_the_table_and_the_other_way_round() -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_example_is_without_mistake_and_deserves_no_advice(name, tmp_path) -> None:
     """What a reader copies is as good as it gets."""
-    assert inspect_text(RECIPES[name], Dirigent(tmp_path).registry).warnings == ()
+    assert inspect_written(RECIPES[name], Dirigent(tmp_path).registry).warnings == ()

@@ -26,6 +26,7 @@ from dirigent.api import (
     steering,
     triggers,
     webhooks,
+    workflows,
 )
 from dirigent.api.agent_key import AgentKeyOnly
 from dirigent.api.calls import calls_router
@@ -65,7 +66,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 def create_app(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
     """The HTTP interface over running services."""
     reactions = (events, webhooks, connectors, triggers)
-    subjects = (goals, executions, steering, approvals, agents, *reactions, health)
+    subjects = (goals, workflows, executions, steering, approvals, agents, *reactions, health)
     app = _app(services, lifespan)
     for subject in subjects:
         app.include_router(subject.router)

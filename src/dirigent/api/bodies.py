@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Coroutine
 from email.message import Message as Headers
 from typing import Any, ClassVar
@@ -10,10 +11,11 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message, Receive
 
-from dirigent.api.failures import PayloadTooLarge, UnsupportedMedia
+from dirigent.api.failures import MalformedRequest, PayloadTooLarge, UnsupportedMedia
 from dirigent.api.strict_json import read_json
 
 BODY_MAX_BYTES = 1024 * 1024
+YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 
 
 class StrictRoute(APIRoute):
@@ -32,6 +34,20 @@ class StrictRoute(APIRoute):
             return await handle(bounded)
 
         return checked
+
+
+class DefinitionRoute(StrictRoute):
+    """A route that takes a definition as strict JSON, or as the text of a YAML file: the same as its
+    `definition` in JSON."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Put a text where JSON has it, then do what a strict route does."""
+        handle = super().get_route_handler()
+
+        async def read(request: Request) -> Response:
+            return await handle(await _as_json(request) if _is_yaml(request) else request)
+
+        return read
 
 
 class BoundedRoute(APIRoute):
@@ -64,6 +80,28 @@ def _bounded(request: Request, bytes_max: int = BODY_MAX_BYTES) -> Receive:
         return message
 
     return receive
+
+
+def _is_yaml(request: Request) -> bool:
+    declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return declared in YAML_TYPES
+
+
+async def _as_json(request: Request) -> Request:
+    raw = await Request(request.scope, _bounded(request)).body()
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedRequest(f"Byte {error.start} of the body is not UTF-8.", fix="Send UTF-8.") from error
+    content = json.dumps({"definition": text}).encode()
+    replaced = ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(content)))
+    names = [name for name, _ in replaced]
+    headers = [pair for pair in request.scope["headers"] if pair[0].lower() not in names]
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    return Request({**request.scope, "headers": [*headers, *replaced]}, receive)
 
 
 def _check_declared(request: Request) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 EXAMPLE_ID = "exec_a1c7f6f4-7a4b-4d2e-a3f0-6a1f1a7c0001"
+
+WorkflowId = Annotated[
+    str,
+    Field(description="The id of the stored workflow of this name; the name itself where none is stored."),
+]
 
 
 class ErrorFacts(BaseModel):
@@ -49,8 +54,9 @@ class ExecutionModel(BaseModel):
                 {
                     "execution_id": EXAMPLE_ID,
                     "org_id": "org_123",
-                    "workflow_id": "content_creation",
-                    "workflow_version": None,
+                    "workflow_id": "5c1b0f0e-8a35-4a52-9d1c-0a2f6c1d7b11",
+                    "workflow": "Content Creation Workflow",
+                    "workflow_version": 1,
                     "definition": "9f2c4f0f5a0e",
                     "status": "completed",
                     "paused": False,
@@ -83,7 +89,8 @@ class ExecutionModel(BaseModel):
 
     execution_id: str
     org_id: str
-    workflow_id: str
+    workflow_id: WorkflowId
+    workflow: str
     workflow_version: int | None = Field(
         description="The number of the stored version; null where the definition was not stored under one."
     )
@@ -105,7 +112,8 @@ class ExecutionLine(BaseModel):
 
     execution_id: str
     org_id: str
-    workflow_id: str
+    workflow_id: WorkflowId
+    workflow: str
     status: str
     paused: bool = Field(description="Whether it is paused, also while its status says that it undoes.")
     trigger_type: str
@@ -125,7 +133,8 @@ class ExecutionList(BaseModel):
                         {
                             "execution_id": EXAMPLE_ID,
                             "org_id": "org_123",
-                            "workflow_id": "content_creation",
+                            "workflow_id": "5c1b0f0e-8a35-4a52-9d1c-0a2f6c1d7b11",
+                            "workflow": "Content Creation Workflow",
                             "status": "completed",
                             "paused": False,
                             "trigger_type": "api",

@@ -16,7 +16,7 @@ from dirigent.api.execution_models import (
     ExecutionModel,
 )
 from dirigent.api.listing import Limit, newest
-from dirigent.api.services import Given
+from dirigent.api.services import Given, Services
 from dirigent.api.tenancy import Asked, require_execution
 from dirigent.api.times import iso, iso_or_none
 from dirigent.domain.canonical import plain
@@ -38,7 +38,7 @@ async def list_executions(
 ) -> dict[str, Any]:
     """Executions that no other execution started, newest first."""
     rows = newest(given.engine, asked, limit, lambda row: status in (None, row.status))
-    return {"executions": [_line(row) for row in rows], "total": len(rows)}
+    return {"executions": [_line(given, row) for row in rows], "total": len(rows)}
 
 
 @router.get("/{execution_id:path}/events", response_model=EventList)
@@ -61,16 +61,17 @@ async def list_events(
 async def read_execution(execution_id: str, given: Given, asked: Asked) -> dict[str, Any]:
     """One execution with its steps and its output."""
     require_execution(given, execution_id, asked)
-    return _execution(given.engine.read(execution_id))
+    return _execution(given, given.engine.read(execution_id))
 
 
-def _execution(reading: Reading) -> dict[str, Any]:
-    started = reading.started
+def _execution(given: Services, reading: Reading) -> dict[str, Any]:
+    started, tenant = reading.started, reading.started.passport.tenant
     return {
         "execution_id": reading.execution_id,
-        "org_id": started.passport.tenant,
-        "workflow_id": started.workflow,
-        "workflow_version": None,
+        "org_id": tenant,
+        "workflow_id": given.library.id_of(tenant, started.workflow),
+        "workflow": started.workflow,
+        "workflow_version": given.library.version_of(tenant, started.workflow, started.definition),
         "definition": started.definition,
         "status": reading.status,
         "paused": reading.paused,
@@ -105,11 +106,12 @@ def _failure(failure: Failure | None) -> dict[str, Any] | None:
     return None if failure is None else plain(failure)
 
 
-def _line(row: ExecutionRow) -> dict[str, Any]:
+def _line(given: Services, row: ExecutionRow) -> dict[str, Any]:
     return {
         "execution_id": row.execution_id,
         "org_id": row.tenant,
-        "workflow_id": row.workflow,
+        "workflow_id": given.library.id_of(row.tenant, row.workflow),
+        "workflow": row.workflow,
         "status": row.status,
         "paused": row.paused,
         "trigger_type": row.trigger,

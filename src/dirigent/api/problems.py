@@ -14,11 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from dirigent.domain.canonical import plain
 from dirigent.domain.errors import DirigentError, Overloaded
+from dirigent.interpreter.problems import Problem as Finding
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:dirigent:problem:"
 REQUEST_ID = "dirigent.request_id"
+LISTED_MAX = 100  # of anything that is listed with a problem
 DETAILS = ("nearest", "rules", "problems", "streams", "execution_id")
 GUIDANCE = {
     "execution_not_found": "GET /api/v1/executions lists the executions there are.",
@@ -26,6 +29,9 @@ GUIDANCE = {
     "agent_not_found": "GET /api/v1/agents lists the agents there are.",
     "not_found": "GET /openapi.json lists every address.",
     "method_not_allowed": "GET /openapi.json lists what each address takes.",
+    "workflow_not_found": "GET /api/v1/workflows lists the workflows there are.",
+    "version_not_found": "GET /api/v1/workflows/{id}/versions lists them.",
+    "invalid_definition": "`problems` lists every mistake with its place, what was expected and a fix.",
     "conflict": "Read the present state, then decide anew.",
     "internal_error": "Try again; if it stays, look for the correlation id in the server's log.",
 }
@@ -193,4 +199,13 @@ def _path(location: Sequence[str | int]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return [str(item) for item in value] if isinstance(value, tuple | list) else value
+    return [_told(item) for item in value[:LISTED_MAX]] if isinstance(value, tuple | list) else value
+
+
+def finding_told(finding: Finding) -> dict[str, Any]:
+    """A mistake in a definition, or advice on one; it came in a request, so it names no file."""
+    return {name: value for name, value in plain(finding).items() if name != "file"}
+
+
+def _told(item: Any) -> Any:
+    return finding_told(item) if isinstance(item, Finding) else str(item)

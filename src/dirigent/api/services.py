@@ -13,6 +13,8 @@ from dirigent.execution.registry import Registry
 from dirigent.intake.connectors.polling import Connectors
 from dirigent.intake.goals.report import GoalReport
 from dirigent.intake.ingest import Intake
+from dirigent.intake.library.starting import Starter
+from dirigent.intake.library.store import WorkflowStore
 from dirigent.intake.triggers.at_work import Triggers
 from dirigent.intake.webhooks.receiving import Webhooks
 from dirigent.ports import EventIndex
@@ -46,6 +48,8 @@ class Services:
     event_index: EventIndex
     webhooks: Webhooks
     connectors: Connectors
+    library: WorkflowStore
+    starter: Starter
     tenant: str
     actor: str
     version: str

@@ -41,6 +41,15 @@ def joined(body: Mapping[str, Any], asked: str | None) -> dict[str, Any]:
     return dict(body) if named or asked is None else {**body, "org_id": asked}
 
 
+def spoken_for(services: Services, asked: str | None, *said: str | None) -> str:
+    """The tenant that the request and its body name, else the server's own; raises `TenantMismatch`."""
+    named = [one for one in (asked, *said) if one]
+    for other in named:
+        if other != named[0]:
+            raise _mismatch(named[0], other)
+    return named[0] if named else services.tenant
+
+
 def require_execution(services: Services, execution_id: str, asked: str | None) -> None:
     """Raise `NotFound` unless there is such an execution and it is the tenant's."""
     row = services.engine.row(execution_id)

@@ -41,10 +41,11 @@ from dirigent.intake.events.upcasting import Upcasters
 from dirigent.intake.goals.report import GoalReport, report_goal
 from dirigent.intake.imports import ImportReport, import_folder
 from dirigent.intake.ingest import Accepted, Intake, Limits
+from dirigent.intake.library.starting import Starter
 from dirigent.intake.library.store import WorkflowStore
 from dirigent.intake.triggers.armed import Armed
 from dirigent.intake.triggers.at_work import Reaction
-from dirigent.intake.workflows import Workflow, built_in, files_of, inspect_text, read_text
+from dirigent.intake.workflows import Workflow, built_in, files_of, inspect_written, read_text
 from dirigent.integrations.deterministic_model import DeterministicModel
 from dirigent.integrations.file_outbox import FileOutbox
 from dirigent.integrations.web_client import WebClient
@@ -213,6 +214,7 @@ class Dirigent:
             FreshIds().make,
         )
         self.intake = Intake(self.engine, self.registry, built_in, self.clock, self._limits())
+        self.starter = Starter(self.engine, self.intake, self.library)
         self.reactions = self._reactions(folder, key)
         self.triggers, self.webhooks = self.reactions.triggers, self.reactions.webhooks
         self.connectors = self.reactions.connectors
@@ -306,16 +308,17 @@ class Dirigent:
         tenant: str | None = None,
         version: int = 0,
         autonomy: Autonomy | None = None,
+        key: str = "",
     ) -> str:
-        """As `run_stored`, but returns at once, with the id of the execution."""
-        stored = self.library.startable(tenant or self.settings.tenant, name, version)
-        return await self.intake.run_workflow(
-            stored.definition, input, tenant=tenant, autonomy=autonomy, version=stored.version.version
+        """As `run_stored`, but returns at once, with the execution's id; under one `key` it starts once."""
+        whose = tenant or self.settings.tenant
+        return await self.starter.start_stored(
+            name, input, tenant=whose, version=version, key=key, autonomy=autonomy
         )
 
     def inspect(self, path: str | Path) -> Inspected:
         """The definition in a file, checked against the agents there are, and advice on it."""
-        return inspect_text(read_text(Path(path)), self.registry, source=str(path))
+        return inspect_written(read_text(Path(path)), self.registry, source=str(path))
 
     def import_folder(
         self,
@@ -384,6 +387,8 @@ class Dirigent:
             event_index=self.event_index,
             webhooks=self.webhooks,
             connectors=self.connectors,
+            library=self.library,
+            starter=self.starter,
             tenant=settings.tenant,
             actor=settings.actor,
             version=__version__,

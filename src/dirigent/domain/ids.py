@@ -41,6 +41,16 @@ def workflow_stream(tenant: str, name: str) -> str:
     return f"workflow:{tenant.replace('%', '%25').replace('/', '%2F')}/{name}"
 
 
+def workflow_id(tenant: str, name: str) -> str:
+    """The id of a stored workflow: a UUID, the same for as long as it keeps its name."""
+    return str(_uuid_of("workflow", tenant, name))
+
+
+def keyed_execution_id(tenant: str, key: str) -> str:
+    """The id of the execution that a tenant asks for under a key; asking again gives it again."""
+    return f"exec_{_uuid_of('key', tenant, key)}"
+
+
 def compensation_step(step: str) -> str:
     """The name of what undoes a step."""
     return f"compensate:{step}"
@@ -53,8 +63,7 @@ def item_step(step: str, index: int) -> str:
 
 def fired_execution_id(tenant: str, trigger: str, cause: str) -> str:
     """The id of the execution that a trigger starts for an event or a time; firing again gives it again."""
-    digest = hashlib.sha256("\x1f".join((tenant, trigger, cause)).encode()).digest()
-    return f"exec_{uuid.UUID(bytes=digest[:16], version=5)}"
+    return f"exec_{_uuid_of(tenant, trigger, cause)}"
 
 
 def defined_step(name: str) -> str:
@@ -64,3 +73,8 @@ def defined_step(name: str) -> str:
     """
     mark, colon, rest = name.rpartition(":")
     return mark + colon + rest.rpartition(".")[2].partition("[")[0]
+
+
+def _uuid_of(*parts: str) -> uuid.UUID:
+    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
+    return uuid.UUID(bytes=digest[:16], version=5)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from dirigent.domain.canonical import plain
 from dirigent.domain.goal import Goal
 from dirigent.domain.job import PRIORITY
@@ -118,8 +120,14 @@ class Intake:
         allow_delivery: bool = True,
         priority: int = PRIORITY,
         version: int = 0,
+        actor: str = "",
+        labels: Mapping[str, Any] | None = None,
     ) -> str:
-        """Start a workflow and return its execution's id; `version` is that of a stored one."""
+        """Start a workflow and return its execution's id.
+
+        `version` is that of a stored one, `actor` who asks for it (else the house's), and `labels` are
+        kept with it.
+        """
         start = self._start(
             definition,
             input,
@@ -132,8 +140,10 @@ class Intake:
             correlation=correlation,
             allow_delivery=allow_delivery,
             priority=priority,
+            actor=actor or self._limits.actor,
         )
-        return await self._engine.start(start)
+        known = {**start.labels, **(labels or {})}
+        return await self._engine.start(msgspec.structs.replace(start, labels=known))
 
     async def run_to_rest(
         self,
@@ -184,11 +194,10 @@ class Intake:
         return Start(
             definition=definition,
             tenant=whose,
-            actor=self._limits.actor,
             input=dict(input or {}),
             autonomy=clamp(autonomy or self._limits.default_autonomy, self._limits.max_autonomy(whose)),
             labels=labels | ({"version": version} if version else {}),
-            **given,
+            **({"actor": self._limits.actor} | given),
         )
 
     def _completion(self, goal: Goal) -> str:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dirigent.domain.errors import InvalidInput, NotFound
 from dirigent.domain.workflow import Definition
@@ -55,12 +56,21 @@ def read_text(file: Path) -> str:
         raise InvalidInput(f"{file} is not text in UTF-8.", fix="Save it as UTF-8.") from error
 
 
-def inspect_text(text: str, registry: Registry, *, source: str = "<workflow>") -> Inspected:
-    """A definition checked against the agents there are, with advice; raises `InvalidDefinition`."""
+def inspect_written(
+    written: str | Mapping[str, Any],
+    registry: Registry,
+    *,
+    source: str = "<workflow>",
+    known_agents: bool = True,
+) -> Inspected:
+    """The definition of a text or of data, checked, with advice; raises `InvalidDefinition`.
+
+    With `known_agents` its steps may name only agents there are.
+    """
     return inspect_definition(
-        text,
+        written,
         source=source,
-        actions=registry.known_actions(),
+        actions=registry.known_actions() if known_agents else None,
         timezones=TIME_ZONES,
         facts=registry.facts,
     )

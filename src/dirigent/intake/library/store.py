@@ -19,7 +19,7 @@ from dirigent.domain.event import (
     WorkflowRolledBack,
     WorkflowSaved,
 )
-from dirigent.domain.ids import workflow_stream
+from dirigent.domain.ids import workflow_id, workflow_stream
 from dirigent.domain.workflow import Definition
 from dirigent.intake.time_zones import TIME_ZONES
 from dirigent.intake.workflows import built_in, built_in_names
@@ -123,17 +123,29 @@ class WorkflowStore:
         return self._workflows.workflows(tenant)
 
     def find(self, tenant: str, name: str) -> WorkflowRow:
-        """One workflow, by its name or by its short name (`content-creation`); raises `NotFound`."""
+        """One workflow, by its name, its short name (`content-creation`) or its id; raises `NotFound`."""
         found = self._workflows.workflow(tenant, name)
         if found is not None:
             return found
         rows = self._workflows.workflows(tenant)
+        found = next((row for row in rows if workflow_id(tenant, row.name) == name), None)
+        if found is not None:
+            return found
         alike = [row for row in rows if short_name(row.name) == short_name(name)]
         if len(alike) == 1:
             return alike[0]
         nearest = [row.name for row in alike] or difflib.get_close_matches(name, [row.name for row in rows])
         stored = "" if nearest else " `dirigent workflow save FILE` stores one."
         raise NotFound(f"There is no workflow {name!r}.{stored}", code="workflow_not_found", nearest=nearest)
+
+    def id_of(self, tenant: str, name: str) -> str:
+        """The id of a workflow; its name where none of this name is stored."""
+        return workflow_id(tenant, name) if self._workflows.workflow(tenant, name) is not None else name
+
+    def version_of(self, tenant: str, name: str, content_hash: str) -> int | None:
+        """Which version of a workflow this content is; None where it was never stored under this name."""
+        versions = self._workflows.versions(tenant, name)
+        return next((one.version for one in versions if one.content_hash == content_hash), None)
 
     def versions(self, tenant: str, name: str) -> list[VersionRow]:
         """Every version of a workflow, the first one first; raises `NotFound`."""
