@@ -1,13 +1,16 @@
-"""The input of a workflow: checked when a run starts, for children too, and given by triggers."""
+"""What a run is given: a workflow in any form, and an input, checked when it starts, for children too."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from dirigent import Dirigent, Workflow
-from dirigent.domain.errors import InvalidInput
+from dirigent.domain.errors import InvalidDefinition, InvalidInput, NotFound
 from dirigent.domain.event import ExecutionStarted
 from dirigent.domain.trigger import ScheduleTrigger
 from dirigent.settings import read_settings
@@ -108,3 +111,38 @@ async def test_a_run_keeps_its_schema_over_a_restart(tmp_path: Path) -> None:
         stored = second.projections.definition(definition.content_hash)
     assert stored is not None
     assert stored["workflow"]["input"] == definition.input
+
+
+ADD = {"name": "add", "steps": [{"id": "sum", "type": "transform", "parameters": {"n": "${input.a + 1}"}}]}
+WRONG = {"name": "add", "steps": [{"id": "sum", "type": "transfrom"}]}
+
+
+def _forms(said: dict[str, Any], folder: Path) -> list[Any]:
+    """A workflow as data, as JSON, as YAML, and as the path of a file, both ways."""
+    file = folder / "add.yaml"
+    file.write_text(yaml.safe_dump(said))
+    return [said, json.dumps(said), yaml.safe_dump(said), file, str(file)]
+
+
+async def test_a_run_takes_data_text_and_files(dirigent: Dirigent, tmp_path: Path) -> None:
+    """All are the same workflow, and give the same."""
+    for form in _forms(ADD, tmp_path):
+        assert (await dirigent.run(form, {"a": 2})).output == {"n": 3}
+
+
+async def test_what_is_wrong_is_told_alike_in_every_form(dirigent: Dirigent, tmp_path: Path) -> None:
+    """The same code and fix; an agent that nobody knows is one of the mistakes."""
+    for form in _forms(WRONG, tmp_path):
+        with pytest.raises(InvalidDefinition) as caught:
+            await dirigent.run(form)
+        [problem] = caught.value.problems
+        assert (problem.code, problem.fix) == ("WF010", "did you mean transform?")  # type: ignore[attr-defined]
+    step = {"id": "a", "type": "agent", "agent": "nobody", "action": "b"}
+    with pytest.raises(InvalidDefinition, match="WF022"):
+        await dirigent.run({"name": "x", "steps": [step]})
+
+
+async def test_what_is_neither_a_text_nor_a_file_is_looked_for_as_a_file(dirigent: Dirigent) -> None:
+    """A path that leads nowhere is told as such."""
+    with pytest.raises(NotFound, match=r"There is no file nowhere\.yaml"):
+        await dirigent.run("nowhere.yaml")

@@ -45,7 +45,7 @@ from dirigent.intake.library.starting import Starter
 from dirigent.intake.library.store import WorkflowStore
 from dirigent.intake.triggers.armed import Armed
 from dirigent.intake.triggers.at_work import Reaction
-from dirigent.intake.workflows import Workflow, built_in, files_of, inspect_written, read_text
+from dirigent.intake.workflows import Workflow, Written, built_in, files_of, inspect_file, read_workflow
 from dirigent.integrations.deterministic_model import DeterministicModel
 from dirigent.integrations.file_outbox import FileOutbox
 from dirigent.integrations.web_client import WebClient
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from dirigent.api.services import Services
 
 Progress = Callable[[str, str, int, int, str], None]
-Flow = Orchestrator | Workflow | Definition | str | Path
+Flow = Orchestrator | Written
 
 
 class Dirigent:
@@ -102,7 +102,7 @@ class Dirigent:
         data_folder: str | Path | None = None,
         *,
         agents: Iterable[type[Any] | object] = (),
-        workflows: Iterable[Workflow | Definition | str | Path] = (),
+        workflows: Iterable[Written] = (),
         model: Model | None = None,
         web: Web | None = None,
         settings: Settings | None = None,
@@ -245,7 +245,7 @@ class Dirigent:
         await self.engine.rest(accepted.execution_id)
         return self.report(accepted.execution_id)
 
-    def arm(self, workflow: Workflow | Definition | str | Path, *, tenant: str | None = None) -> list[Armed]:
+    def arm(self, workflow: Written, *, tenant: str | None = None) -> list[Armed]:
         """Put the triggers of a workflow to work until this Dirigent is closed."""
         return self.triggers.put(self.workflow(workflow), tenant or self.settings.tenant)
 
@@ -265,22 +265,22 @@ class Dirigent:
 
     async def run(
         self,
-        workflow: Workflow | Definition | str | Path,
+        workflow: Written,
         input: Mapping[str, Any] | None = None,
         *,
         tenant: str | None = None,
         autonomy: Autonomy | None = None,
     ) -> Reading:
-        """Run a workflow (a loaded one, or a file) and wait until it has ended or waits for a person."""
+        """Run a workflow, as `workflow` reads it, and wait until it has ended or waits for a person."""
         return await self.intake.run_to_rest(self.workflow(workflow), input, tenant=tenant, autonomy=autonomy)
 
-    def workflow(self, workflow: Workflow | Definition | str | Path) -> Definition:
-        """The definition, checked against the agents there are."""
-        if isinstance(workflow, Definition):
-            return workflow
-        if isinstance(workflow, Workflow):
-            return workflow.definition
-        return Workflow.load(workflow, actions=self.registry.known_actions()).definition
+    def workflow(self, workflow: Written) -> Definition:
+        """The definition of a workflow: a loaded one, data, YAML or JSON text, or the path of a file.
+
+        What is not loaded yet is checked against the agents there are. Raises `InvalidDefinition` with every
+        problem.
+        """
+        return read_workflow(workflow, self.registry.known_actions())
 
     async def run_stored(
         self,
@@ -318,7 +318,7 @@ class Dirigent:
 
     def inspect(self, path: str | Path) -> Inspected:
         """The definition in a file, checked against the agents there are, and advice on it."""
-        return inspect_written(read_text(Path(path)), self.registry, source=str(path))
+        return inspect_file(Path(path), self.registry)
 
     def import_folder(
         self,
@@ -416,7 +416,7 @@ class Dirigent:
             self.registry.flows.replace(name, self._as_orchestrator(flow))
 
     def _as_orchestrator(self, flow: Flow) -> Orchestrator:
-        if not isinstance(flow, Workflow | Definition | str | Path):
+        if not isinstance(flow, Workflow | Definition | Mapping | str | Path):
             return flow
         definition = self.workflow(flow)
         return WorkflowFlow(self.engine, self.intake, lambda: definition)

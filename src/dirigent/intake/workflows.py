@@ -12,7 +12,7 @@ from dirigent.domain.errors import InvalidInput, NotFound
 from dirigent.domain.workflow import Definition
 from dirigent.execution.registry import Registry
 from dirigent.intake.time_zones import TIME_ZONES
-from dirigent.interpreter.loading import Inspected, inspect_definition, load_definition
+from dirigent.interpreter.loading import Inspected, definition_from, inspect_definition, load_definition
 
 BUILT_IN = Path(__file__).parent.parent / "workflows"
 FILE_MAX_BYTES = 256 * 1024
@@ -39,6 +39,26 @@ class Workflow:
     def load(cls, path: str | Path, *, actions: Mapping[str, Collection[str]] | None = None) -> Workflow:
         """Read a file."""
         return cls.parse(read_text(Path(path)), source=str(path), actions=actions)
+
+
+Written = Workflow | Definition | Mapping[str, Any] | str | Path
+
+
+def read_workflow(written: Written, actions: Mapping[str, Collection[str]]) -> Definition:
+    """The definition of what is loaded, data, a text or a file; a text has several lines, or is JSON.
+
+    What is not loaded yet may only name these actions. Raises `InvalidDefinition`, for a file also what
+    `read_text` raises.
+    """
+    if isinstance(written, Definition):
+        return written
+    if isinstance(written, Workflow):
+        return written.definition
+    if isinstance(written, Mapping):
+        return definition_from(written, actions=actions, timezones=TIME_ZONES)
+    if isinstance(written, str) and ("\n" in written or written.lstrip().startswith("{")):
+        return Workflow.parse(written, actions=actions).definition
+    return Workflow.load(written, actions=actions).definition
 
 
 def read_text(file: Path) -> str:
@@ -74,6 +94,11 @@ def inspect_written(
         timezones=TIME_ZONES,
         facts=registry.facts,
     )
+
+
+def inspect_file(file: Path, registry: Registry) -> Inspected:
+    """As `inspect_written`, of what a file holds; raises as `read_text` does, too."""
+    return inspect_written(read_text(file), registry, source=str(file))
 
 
 def built_in(name: str) -> Definition:
