@@ -110,6 +110,23 @@ COVERED: dict[str, dict[str, tuple[str, ...]]] = {
             "acceptance/test_http_health.py::test_a_required_component_that_is_down",
         )
     },
+    "E002-06": {
+        "426 with header Upgrade: websocket": ("acceptance/test_http_live.py::test_a_plain_request",),
+        "hello, then live events of the channels asked for": (
+            "api/test_live.py::test_hello_says_what_there_is",
+            "api/test_live.py::test_agents_and_alerts",
+            "acceptance/test_http_live.py::test_the_printed_workflow_while_it_runs",
+        ),
+        "of its own tenant only": (
+            "api/test_live.py::test_only_ones_own_tenant",
+            "api/test_live.py::test_anothers_run",
+        ),
+        "reconnect with last_event_id gets what was missed": (
+            "acceptance/test_http_live.py::test_what_was_missed",
+            "api/test_live.py::test_going_on_where_it_stopped",
+            "api/test_live.py::test_from_the_past_into_the_present",
+        ),
+    },
     "E002-07": {
         "created as printed, and once": (f"{FLOWS}test_a_workflow_is_created_from_steps_as_printed",),
         "stored as E002-10 with the same steps": (
@@ -208,7 +225,6 @@ COVERED: dict[str, dict[str, tuple[str, ...]]] = {
 MISSING = {
     "E002-01": "a designer",
     "E002-04": "databases and brokers: what is used instead is told, the services are not used",
-    "E002-06": "HTTP: /ws",
     "E002-13": "HTTP: GET /api/v1/agents/{type}/health",
     "E002-14": "HTTP: GET /api/v1/workflows/{id}/metrics",
     "E002-15": "HTTP: GET /api/v1/status",

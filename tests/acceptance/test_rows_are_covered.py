@@ -146,7 +146,11 @@ COVERED: dict[str, tuple[str, ...]] = {
     ),
     "EXE-18": ("acceptance/test_seed_engine.py::test_every_printed_figure_has_a_target",),
     "EXE-19": ("execution/test_blocking.py::test_a_blocking_action_holds_nobody_up",),
-    "EXE-20": ("acceptance/test_cli_live.py::test_the_tree_counts_and_names",),
+    "EXE-20": (
+        "acceptance/test_cli_live.py::test_the_tree_counts_and_names",
+        "acceptance/test_http_live.py::test_the_printed_workflow_while_it_runs",
+        "api/test_live.py::test_a_run_while_it_runs",
+    ),
     "EXE-21": ("acceptance/test_http_executions.py::test_the_history_names_who_did_what",),
     "EXE-22": (
         "runtimes/test_flow_engine.py::test_max_parallel_of_a_node_is_never_exceeded",
@@ -307,6 +311,17 @@ COVERED: dict[str, tuple[str, ...]] = {
         "acceptance/test_cli_key.py::test_a_key_is_rotated",
         "storage/test_encryption.py::test_a_crash_between_two_files_is_gone_on_from",
     ),
+    "API-43": (
+        "acceptance/test_http_live.py::test_a_plain_request",
+        "acceptance/test_http_live.py::test_the_printed_workflow_while_it_runs",
+    ),
+    "MSG-07": (
+        "acceptance/test_http_live.py::test_what_was_missed",
+        "api/test_live.py::test_only_ones_own_tenant",
+        "api/test_live.py::test_pages_from_elsewhere",
+        "api/test_live.py::test_heartbeats",
+        "api/test_live.py::test_a_client_that_takes_nothing",
+    ),
     "AGT-53": (
         f"{REMOTE}test_processes.py::test_the_printed_inventory_agent",
         f"{REMOTE}test_processes.py::test_killed_in_the_middle_of_an_effect",
@@ -386,8 +401,8 @@ COVERED: dict[str, tuple[str, ...]] = {
 MISSING = {
     "QUE-04": "queues on Redis and SQS: jobs lie in memory or in SQLite",
     "EXE-17": "workers that share one run over several machines: one process holds a data folder",
-    "EXE-20": "HTTP: a WebSocket; a terminal follows a run live",
     "TRG-11": "streams on a broker: what goes out goes to files",
+    "MSG-07": "log-in: until there is one, an organization is named, not proven",
     "EVS-10": "a page; the same is told by dirigent event status (test_cli_events.py, test_how_events_stand)",
 }
 ALL = {
@@ -398,6 +413,8 @@ ALL = {
     *(f"QUE-{number:02}" for number in range(1, 25)),
     *(f"CFG-{number}" for number in range(36, 40)),
     *(f"API-{number}" for number in range(34, 38)),
+    "API-43",
+    "MSG-07",
     "AGT-53",
     "INT-17",
     "INT-18",

@@ -301,8 +301,11 @@ async def test_somebody_who_sends_slowly() -> None:
     assert not sent
 
 
-async def test_no_web_socket(press: Bench) -> None:
-    """A web socket is closed before it opens, key or not."""
+@pytest.mark.parametrize(
+    ("headers", "status"), [([], 401), ([(b"authorization", f"Bearer {KEY}".encode())], 403)]
+)
+async def test_no_web_socket(press: Bench, headers: list[Any], status: int) -> None:
+    """A web socket is refused before it opens, key or not, and the refusal says why."""
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -311,5 +314,12 @@ async def test_no_web_socket(press: Bench) -> None:
     async def receive() -> Any:
         return {"type": "websocket.connect"}
 
-    await press.server.app()({"type": "websocket", "path": "/ws", "headers": []}, receive, send)
-    assert sent == [{"type": "websocket.close", "code": 1008}]
+    named = [(b"host", b"127.0.0.1:8091"), *headers]
+    scope = {"type": "websocket", "path": "/ws", "query_string": b"", "headers": named}
+    await press.server.app()(scope, receive, send)
+    assert [message["type"] for message in sent] == [
+        "websocket.http.response.start",
+        "websocket.http.response.body",
+    ]
+    assert sent[0]["status"] == status
+    assert json.loads(sent[1]["body"])["fix"]

@@ -10,7 +10,7 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dirigent.api.failures import TooSlow
+from dirigent.api.failures import NoSocketsHere, TooSlow
 from dirigent.api.problems import fault_of, respond
 from dirigent.domain.errors import DirigentError
 from dirigent.security.agent_keys import SCHEME, require_key
@@ -24,7 +24,7 @@ log = structlog.get_logger("dirigent.agent")
 class AgentKeyOnly:
     """Lets nothing in without a key but the bare question whether the process answers.
 
-    It stands before everything that reads a body. Web sockets are not served at all.
+    It stands before everything that reads a body. WebSockets are not served at all, with a key neither.
     """
 
     def __init__(self, app: ASGIApp, keys: Sequence[str], body_seconds: float = BODY_SECONDS_MAX) -> None:
@@ -36,10 +36,8 @@ class AgentKeyOnly:
         """Handle one request."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-        elif scope["type"] == "http":
-            await self._handle(scope, receive, send)
         else:
-            await send({"type": "websocket.close", "code": 1008})
+            await self._handle(scope, receive, send)
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -50,12 +48,16 @@ class AgentKeyOnly:
             fault = dataclasses.replace(fault_of(error), headers={"www-authenticate": SCHEME})
             await respond(fault, scope)(scope, receive, send)
             return
+        if scope["type"] == "websocket":
+            refusal = NoSocketsHere("The server of an agent has no WebSocket.", fix="Connect to the engine.")
+            await respond(fault_of(refusal), scope)(scope, receive, send)
+            return
         await self._app(scope, _in_time(receive, self._body_seconds), send)
 
 
 def _asks_for_life(scope: Scope) -> bool:
     """Whether it is the very route of liveness, without its verbose form."""
-    return scope["method"] == "GET" and scope["path"] == LIVENESS and not scope["query_string"]
+    return scope.get("method") == "GET" and scope["path"] == LIVENESS and not scope["query_string"]
 
 
 def _in_time(receive: Receive, seconds: float) -> Receive:

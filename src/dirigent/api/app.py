@@ -23,6 +23,7 @@ from dirigent.api import (
     executions,
     goals,
     health,
+    live,
     steering,
     triggers,
     webhooks,
@@ -46,6 +47,8 @@ nothing. Do not put it on a network.
 
 Every error is a problem document (RFC 9457) with a `code`, `guidance` and a `correlation_id`, the id of the
 request. A body is strict JSON in UTF-8 of at most 1 MB.
+
+`/ws?channels=executions,agents,alerts` is a WebSocket that tells what happens while it happens.
 """
 AGENT_DESCRIPTION = """\
 One agent as a server of its own, for engines to call.
@@ -66,7 +69,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 def create_app(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
     """The HTTP interface over running services."""
     reactions = (events, webhooks, connectors, triggers)
-    subjects = (goals, workflows, executions, steering, approvals, agents, *reactions, health)
+    subjects = (goals, workflows, executions, steering, approvals, agents, *reactions, health, live)
     app = _app(services, lifespan)
     for subject in subjects:
         app.include_router(subject.router)

@@ -19,6 +19,7 @@ from dirigent.domain.errors import DirigentError
 HEADER = "x-request-id"
 ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
+BEGINNINGS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 RESPONSE_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 log = structlog.get_logger("dirigent.api")
@@ -32,7 +33,7 @@ class RequestIds:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         request_id = scope[REQUEST_ID] = _request_id(scope)
@@ -40,8 +41,9 @@ class RequestIds:
 
         async def send_named(message: Message) -> None:
             nonlocal begun
-            if message["type"] == "http.response.start":
+            if message["type"] in BEGINNINGS:
                 begun = True
+                message.setdefault("headers", [])
                 MutableHeaders(scope=message).update({HEADER: request_id, **RESPONSE_HEADERS})
             await send(message)
 
@@ -60,7 +62,8 @@ class OwnPagesOnly:
     """Refuses what a web page from elsewhere sends through the user's browser.
 
     A request under a host name that is not ours may come from a page whose name was pointed at this
-    machine; a change asked for by a page of another origin was not asked for by the user.
+    machine; a change asked for by a page of another origin was not asked for by the user. A page may open a
+    socket to anywhere and read what it says, so that is only for our own.
     """
 
     def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
@@ -69,7 +72,7 @@ class OwnPagesOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] == "http":
+        if scope["type"] != "lifespan":
             refusal = self._refusal(scope)
             if refusal is not None:
                 await respond(fault_of(refusal), scope)(scope, receive, send)
@@ -82,7 +85,13 @@ class OwnPagesOnly:
         if self._hosts and _address(f"//{host}").hostname not in self._hosts:
             known = ", ".join(sorted(self._hosts))
             return ForeignHost(f"This server does not answer for {host!r}.", fix=f"Call it as {known}.")
-        if origin and scope["method"] not in READING_METHODS and _address(origin).netloc != host:
+        if not origin or _address(origin).netloc == host:
+            return None
+        if scope["type"] == "websocket":
+            return ForeignOrigin(
+                f"A page of {origin} may not listen here.", fix="Connect from a page of this server."
+            )
+        if scope["method"] not in READING_METHODS:
             return ForeignOrigin(
                 f"A page of {origin} may not change anything here.", fix="Send it from a page of this server."
             )

@@ -3,11 +3,13 @@
 DirigentError
 ├── MalformedRequest     400  the body is not the JSON we take
 ├── TenantMismatch       403  the request names two tenants
+├── NoSocketsHere        403  an agent's server has none
 ├── ForeignOrigin        403  a page of another origin wants to change something
 ├── TooSlow              408  the body did not come in time
 ├── PayloadTooLarge      413  the body exceeds the limit
 ├── UnsupportedMedia     415  the body is something else than JSON in UTF-8
 ├── ForeignHost          421  the request was meant for another host
+├── UpgradeRequired      426  the address is for WebSockets
 └── ActionEnded          any  a direct call of an agent ended without a result
 """
 
@@ -29,6 +31,13 @@ class TenantMismatch(DirigentError):
     """The request speaks for one tenant and its body for another."""
 
     code = "tenant_mismatch"
+    http_status = 403
+
+
+class NoSocketsHere(DirigentError):
+    """A server of one agent takes calls of engines; it has no WebSocket."""
+
+    code = "no_sockets_here"
     http_status = 403
 
 
@@ -65,6 +74,13 @@ class ForeignHost(DirigentError):
 
     code = "foreign_host"
     http_status = 421
+
+
+class UpgradeRequired(DirigentError):
+    """The address is for WebSockets, and the request asks for a document."""
+
+    code = "upgrade_required"
+    http_status = 426
 
 
 class ActionEnded(DirigentError):

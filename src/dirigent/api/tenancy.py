@@ -24,12 +24,17 @@ async def _asked(
         str | None, Header(max_length=TENANT_LENGTH_MAX, description="The same, as a header.")
     ] = None,
 ) -> str | None:
-    if org_id and x_org_id and org_id != x_org_id:
-        raise _mismatch(x_org_id, org_id)
-    return org_id or x_org_id or None
+    return one_of(org_id, x_org_id)
 
 
 Asked = Annotated[str | None, Depends(_asked)]
+
+
+def one_of(org_id: str | None, x_org_id: str | None) -> str | None:
+    """The tenant that the address and the header name; raises `TenantMismatch` where they name two."""
+    if org_id and x_org_id and org_id != x_org_id:
+        raise _mismatch(x_org_id, org_id)
+    return org_id or x_org_id or None
 
 
 def joined(body: Mapping[str, Any], asked: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What reacts to events and to time, put together: triggers, web hooks, connectors, agents, states."""
+"""What reacts to events and to time, put together: triggers, web hooks, connectors, agents, live telling."""
 
 from __future__ import annotations
 
@@ -25,16 +25,18 @@ from dirigent.intake.events.publishing import TOLD, EventPublisher
 from dirigent.intake.events.sourcing import EventSourcing
 from dirigent.intake.events.upcasting import Upcasters
 from dirigent.intake.ingest import Limits
+from dirigent.intake.live.feed import LiveFeed
 from dirigent.intake.triggers.at_work import Triggers
 from dirigent.intake.triggers.matching import foresee
 from dirigent.intake.webhooks.definition import load_webhooks
 from dirigent.intake.webhooks.receiving import Webhooks
 from dirigent.integrations.changes_file import ChangesFile
 from dirigent.integrations.file_stream import FileStream
-from dirigent.ports import Clock, EventIndex, EventStream, Journal
+from dirigent.ports import Clock, EventIndex, EventStream
 from dirigent.security.folder_key import FolderKey
 from dirigent.settings import Settings
 from dirigent.storage.sqlite.firings import SqliteFirings
+from dirigent.storage.sqlite.journal import SqliteJournal
 from dirigent.storage.sqlite.projections import SqliteProjections
 
 LOOP = "agents"
@@ -49,7 +51,7 @@ class House:
     folder: Path
     key: FolderKey | None
     settings: Settings
-    journal: Journal
+    journal: SqliteJournal
     index: EventIndex
     log: EventLog
     engine: Engine
@@ -106,6 +108,7 @@ class Reactions:
             self.agent_coordinator,
         )
         self.publisher = self._publisher()
+        self.live = LiveFeed(house.journal, self._tenant_of, house.projections.begun_at)
         self._looping: asyncio.Task[None] | None = None
 
     def consumer(
@@ -150,6 +153,7 @@ class Reactions:
                 await self._looping
         self.event_store.close()
         await self.triggers.close()
+        await self.live.close()
         if self.publisher is not None:
             await self.publisher.close()
         self.firings.close()

@@ -389,6 +389,7 @@ class Dirigent:
             connectors=self.connectors,
             library=self.library,
             starter=self.starter,
+            live=self.reactions.live,
             tenant=settings.tenant,
             actor=settings.actor,
             version=__version__,

@@ -16,7 +16,7 @@ from dirigent.api.app import create_app
 from dirigent.api.services import LOOPBACK
 from dirigent.bootstrap import Dirigent
 from dirigent.cli.failures import DONE
-from dirigent.cli.patience import Impatient
+from dirigent.cli.patience import Impatient, ImpatientSocket
 from dirigent.cli.screen import Screen, facts
 from dirigent.domain.errors import InvalidInput
 from dirigent.settings import Settings
@@ -24,6 +24,7 @@ from dirigent.settings import Settings
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 BACKLOG = 2048
 SHUTDOWN_SECONDS_MAX = 5
+SOCKET_MESSAGE_BYTES_MAX = 4096
 
 
 def serve(settings: Settings, screen: Screen, *, jobs_at_once: int = 0) -> int:
@@ -55,6 +56,9 @@ def hearing_signals(app: ASGIApp) -> Iterator[uvicorn.Server]:
     config = uvicorn.Config(
         app,
         http=Impatient,
+        ws=ImpatientSocket,
+        ws_max_size=SOCKET_MESSAGE_BYTES_MAX,
+        ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -21,6 +21,7 @@ from dirigent.ports.events import Acknowledged as Acknowledged
 from dirigent.ports.events import EventIndex as EventIndex
 from dirigent.ports.events import EventSink as EventSink
 from dirigent.ports.journal import Damage as Damage
+from dirigent.ports.journal import FollowedJournal as FollowedJournal
 from dirigent.ports.journal import Journal as Journal
 from dirigent.ports.journal import Recorded as Recorded
 from dirigent.ports.journal import Snapshot as Snapshot

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -76,6 +76,24 @@ class Journal(Protocol):
 
     async def close(self) -> None:
         """Commit what is pending and release the storage."""
+        ...
+
+
+@runtime_checkable
+class FollowedJournal(Protocol):
+    """A journal that says when there is more to read. `tail` may be called from any thread."""
+
+    @property
+    def durable(self) -> int:
+        """The last position on stable storage."""
+        ...
+
+    def tail(self, after: int, limit: int = 1000) -> list[Recorded]:
+        """Durable events of all streams after a position, in order."""
+        ...
+
+    def follow(self, follower: Callable[[], None]) -> Callable[[], None]:
+        """Be told, on the event loop, whenever more is on stable storage; returns how to stop."""
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
@@ -145,6 +145,10 @@ class SqliteJournal:
         Ends before an event that does not verify; raises `JournalDamaged` where that is the first.
         """
         return self._reader.tail(after, limit)
+
+    def follow(self, follower: Callable[[], None]) -> Callable[[], None]:
+        """Be told, on the event loop, whenever more is on stable storage; returns how to stop."""
+        return self._writer.follow(follower)
 
     def head(self, stream: str) -> int:
         """The version of the last event handed in for a stream; 0 when there is none."""

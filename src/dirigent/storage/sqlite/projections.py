@@ -65,6 +65,11 @@ class SqliteProjections:
         values |= {"statuses": msgspec.json.encode(list(statuses)).decode()}
         return self._executions(wanted, values)
 
+    def begun_at(self, execution_id: str) -> int:
+        """The position of the first event of an execution; 0 where there is none."""
+        rows = self._rows(PROJECTIONS_SQL["begun_at"], {"execution_id": execution_id})
+        return rows[0][0] if rows else 0
+
     def execution(self, execution_id: str) -> ExecutionRow | None:
         """One execution, or None."""
         values = {"execution_id": execution_id, "limit": 1}

@@ -341,6 +341,9 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM executions WHERE execu
 -- name: no_longer_passive
 DELETE FROM passive WHERE execution_id = ?
 
+-- name: begun_at
+SELECT position FROM executions WHERE execution_id = :execution_id
+
 -- name: unfinished
 SELECT execution_id FROM executions WHERE ended_at IS NULL ORDER BY position
 

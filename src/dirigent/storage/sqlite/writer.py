@@ -83,6 +83,7 @@ class Writer:
         self._connection = connection
         self._anchor = anchor
         self._streams = streams
+        self._followers: list[Callable[[], None]] = []
         self._open: Batch | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._under_way = 0
@@ -114,6 +115,16 @@ class Writer:
         if len(batch.events) >= (BATCH_EVENTS_MAX if self._under_way else self._good):
             self._send()
         return batch.future
+
+    def follow(self, follower: Callable[[], None]) -> Callable[[], None]:
+        """Be told on the event loop of every commit; returns how to stop, which may be done twice."""
+
+        def stop() -> None:
+            with contextlib.suppress(ValueError):
+                self._followers.remove(follower)
+
+        self._followers.append(follower)
+        return stop
 
     async def stop(self) -> None:
         """Commit what is waiting, end the thread and bring the anchor to stable storage."""
@@ -156,6 +167,9 @@ class Writer:
     def _settled(self, batch: Batch, failure: StorageFailure | None) -> None:
         self._under_way -= 1
         batch.settle(failure)
+        if failure is None:
+            for follower in tuple(self._followers):
+                follower()
         if self._open is None:
             return
         if len(self._open.events) >= self._good:
