@@ -24,7 +24,7 @@ from dirigent.interpreter.forking import Fork, fork_of
 from dirigent.interpreter.graph import build_graph
 from dirigent.interpreter.machine import Machine
 from tests.interpreter.generated import definitions, replayed, run
-from tests.interpreter.harness import Harness, Unknown, agent, failing, flow, step
+from tests.interpreter.harness import Edge, Harness, Unknown, agent, failing, flow, step
 
 SEEDS = st.integers(0, 2**32)
 
@@ -85,6 +85,25 @@ def _is_needed(machine: Machine, step: str) -> bool:
     """Whether a step was come to, and not only after a join that did without it."""
     state = machine.state.steps[step]
     return state.status not in ("skipped", "cancelled") and not state.let_go
+
+
+def test_what_computes_is_taken_over_where_an_action_stood_in_for_it() -> None:
+    """It cannot be computed, now as then; what was done in its place is not done again."""
+    other = {"agent_type": "other", "action": "work", "parameters": {}}
+    total = step("t", "transform", parameters={"n": "${input.missing}"}, fallback=other)
+    harness = Harness(flow(total)).run()
+    assert [command.agent for command in harness.invoked] == ["other"]
+    again = Harness(harness.machine.graph, fork=forked(harness)).run()
+    assert (again.invoked, again.status, again.output) == ([], "completed", harness.output)
+
+
+def test_a_way_in_that_errs_keeps_no_step_from_being_taken_over() -> None:
+    """With what was edited its condition has no value; its effect is done, and nothing takes its place."""
+    other = {"agent_type": "other", "action": "work", "parameters": {}}
+    edge: Edge = {"from": "a", "to": "b", "condition": "steps.a.ok"}
+    harness = Harness(flow(agent("a"), agent("b", fallback=other), edges=[edge])).run()
+    again = Harness(harness.machine.graph, fork=forked(harness, edits={"a": {}})).run()
+    assert (again.invoked, again.status, again.output) == ([], "completed", harness.output)
 
 
 def test_a_fork_before_a_step_drops_what_stands_behind_it() -> None:

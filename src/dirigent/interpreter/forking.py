@@ -115,7 +115,7 @@ class _Then:
         """What steps gave, save for those dropped; of what was not settled as a whole, its parts."""
         for name, step in self._steps.items():
             home, node = _home(self._graph, name), self._graph.nodes.get(defined_step(name))
-            if node is None or node.step.kind in DECIDED_ANEW or name.startswith(UNDOES):
+            if node is None or _is_decided_anew(step, node) or name.startswith(UNDOES):
                 continue
             if self._is_over(home) if home != name else home in dropped:
                 continue
@@ -243,6 +243,12 @@ class _Story:
             self.calls[event.call] = event
         elif not _may_have_happened(event.error):
             self.calls.pop(event.call, None)
+
+
+def _is_decided_anew(step: StepReading, node: Node) -> bool:
+    """Whether a step only computed; one that fell back to an action did something."""
+    fallback = node.step.fallback if step.status == "succeeded_by_fallback" else None
+    return node.step.kind in DECIDED_ANEW and not (fallback and fallback.agent)
 
 
 def _may_have_happened(error: Failure) -> bool:

@@ -6,7 +6,7 @@ from dirigent.domain.errors import ExpressionError
 from dirigent.domain.event import Failure, StepFailed, StepSkipped
 from dirigent.domain.workflow import Kind
 from dirigent.interpreter import compensation
-from dirigent.interpreter.beginning import begin
+from dirigent.interpreter.beginning import begin, taken_over
 from dirigent.interpreter.ending import step_settled
 from dirigent.interpreter.graph import Edge
 from dirigent.interpreter.recording import record
@@ -50,7 +50,10 @@ def fail(turn: Turn, step: str, error: Failure, status: str = "") -> None:
 
 
 def settle(turn: Turn, step: str) -> None:
-    """Decide every way out of a step that has ended, and end its region with its last step."""
+    """Decide every way out of a step that has ended, and end its region with its last step.
+
+    A condition that has no value keeps no step from being taken over by a fork: its effect is done.
+    """
     key = turn.state.steps[step].region
     region = turn.state.regions[key]
     for edge in () if region.stopping else turn.node_of(step).outgoing:
@@ -58,8 +61,10 @@ def settle(turn: Turn, step: str) -> None:
         try:
             taken = _is_taken(turn, step, edge)
         except ExpressionError as error:
-            _refuse_way(turn, edge, target, error)
-            continue
+            if not taken_over(turn, target):
+                _refuse_way(turn, edge, target, error)
+                continue
+            taken = True
         _arrive(turn, step, edge, target, taken)
     step_settled(turn, key)
 
