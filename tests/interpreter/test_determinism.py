@@ -12,6 +12,7 @@ from dirigent.domain.event import ExecutionCancelled, ExecutionCompleted, Execut
 from dirigent.domain.workflow import Definition
 from dirigent.interpreter.loading import definition_from, definition_to_dict
 from dirigent.interpreter.machine import Machine
+from dirigent.interpreter.reading import read_execution
 from tests.interpreter.generated import Trace, definitions, from_bytes, replayed, run, to_bytes
 from tests.interpreter.harness import Harness, agent, flow
 
@@ -51,6 +52,18 @@ def test_a_driver_that_takes_over_finds_what_is_outstanding(definition, seed, da
         taken_over.apply(event)
     assert taken_over.outstanding == live.outstanding
     assert taken_over.state == live.state
+
+
+@settings(max_examples=75)
+@given(definitions(), SEEDS)
+def test_who_reads_a_run_reads_what_the_machine_knows(definition, seed) -> None:
+    """At its end, of every step."""
+    events, machine = run(definition, seed).events, Machine(definition)
+    for event in events:
+        machine.apply(event)
+    read = {name: step.status for name, step in read_execution(events).steps.items()}
+    known = {name: step.status for name, step in machine.state.steps.items() if name in read}
+    assert {name: read[name] for name in known} == known
 
 
 @settings(max_examples=150)

@@ -165,6 +165,18 @@ def test_an_unknown_outcome_is_no_failure_to_fall_back_from() -> None:
     assert (harness.statuses()["a"], harness.output) == ("succeeded", {"id": 1})
 
 
+def test_a_person_may_settle_what_stood_in() -> None:
+    """The step has succeeded by its fallback, in the eyes of the machine and of who reads it."""
+    harness = Harness(
+        flow(agent("a", fallback=OTHER)),
+        lambda command: Unknown() if command.agent == "other" else failing("a")(command),
+        n=1,
+    ).run()
+    harness.resolve("a", happened=True, output={"id": 1})
+    assert (harness.status, harness.statuses()["a"]) == ("completed", "succeeded_by_fallback")
+    assert read_status(harness, "a") == "succeeded_by_fallback"
+
+
 # --- on_error ------------------------------------------------------------------------------------
 
 

@@ -161,7 +161,7 @@ def _step_completed(reading: Reading, event: StepCompleted) -> None:
         step.output = event.output
     step.cost += event.cost
     reading.spent += event.cost
-    _end(step, "succeeded_by_fallback" if step.fell_back else "succeeded", event.at)
+    _end(step, _success(step), event.at)
 
 
 def _step_failed(reading: Reading, event: StepFailed) -> None:
@@ -236,7 +236,7 @@ def _resolved(reading: Reading, event: StepOutcomeResolved) -> None:
     step.reason, step.unclear_call = f"settled by {event.actor}", ""
     done = event.happened and not event.call
     step.output = event.output if done else None
-    _end(step, "succeeded" if done else "running", event.at if done else 0)
+    _end(step, _success(step) if done else "running", event.at if done else 0)
 
 
 def _fan_out(reading: Reading, event: FanOutStarted) -> None:
@@ -332,6 +332,10 @@ def _cancelled(reading: Reading, event: ExecutionCancelled) -> None:
     for step in reading.steps.values():
         if step.status in ("running", "waiting", "held"):
             _end(step, "cancelled", event.at)
+
+
+def _success(step: StepReading) -> str:
+    return "succeeded_by_fallback" if step.fell_back else "succeeded"
 
 
 def _end(step: StepReading, status: str, at: int) -> None:
