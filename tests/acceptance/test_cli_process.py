@@ -33,6 +33,13 @@ workflow:
   steps:
     - {id: nap, type: wait, duration: 1h}
 """
+GREETING = """\
+# greets
+name: Say Hello
+triggers: [{type: event, event_type: guest.came}]
+steps:
+  - {id: a, type: transform, parameters: {text: Hello}}
+"""
 
 
 def _start(*arguments: object, data: Path, **environment: str) -> subprocess.Popen[str]:
@@ -156,12 +163,117 @@ def test_beside_a_server(books: Path, tmp_path: Path) -> None:
         assert dirigent("approve", first["approval_id"], data=data).code == 1
         assert dirigent("cancel", "nope", data=data).code == 2
         assert dirigent("cancel", row["execution_id"], data=data).code == 0
-        busy = dirigent("run", EXAMPLES / "hello.yaml", data=data)
-        assert busy.code == 3
-        assert holder.url in busy.err
         other = dirigent("serve", "--port", "0", data=data)
         assert other.code == 3
+        assert holder.url in other.err
     assert describe(data) is None
+
+
+def test_workflows_run_beside_a_server(tmp_path: Path) -> None:
+    """`run` goes through the server and shows the same; mistakes are told as they would be here."""
+    data, alone = tmp_path / "data", tmp_path / "alone"
+    hello, wrong, ask = EXAMPLES / "hello.yaml", tmp_path / "wrong.yaml", tmp_path / "ask.yaml"
+    wrong.write_text("name: x\nsteps: [{id: a, type: transfrom}]\n")
+    ask.write_text("name: ask\nsteps: [{id: ask, type: approval, timeout: 1d}]\n")
+    here = dirigent("run", hello, "-i", "name=Ada", "-o", "json", data=alone).data
+    with _served(data) as holder:
+        ran = dirigent("run", hello, "-i", "name=Ada", "-o", "json", "--org", "org_9", data=data)
+        assert ran.code == 0, ran.err
+        differing = ("execution_id", "tenant", "started_at", "finished_at", "spent", "steps")
+        assert {name: ran.data[name] for name in here if name not in differing} == {
+            name: here[name] for name in here if name not in differing
+        }
+        assert [step["id"] for step in ran.data["steps"]] == [step["id"] for step in here["steps"]]
+        assert ran.data["tenant"] == "org_9"
+        told = dirigent("run", hello, "-i", "name=Ada", "--autonomy", "L3", "--allow-delivery", data=data)
+        assert (told.code, f"{holder.url} holds" in told.out) == (0, True), told.err
+        assert "L3 was asked for" in told.err
+        assert "dirigent serve --allow-delivery" in told.err
+        assert "succeeded" in told.out
+        waits = dirigent("run", ask, "-o", "json", data=data, DIRIGENT_ACTOR="ada")
+        assert (waits.code, waits.data["status"]) == (0, "awaiting_approval"), waits.err
+        started = dirigent("logs", waits.data["execution_id"], "-o", "json", data=data).data[0]
+        assert started["passport"]["actor"] == "ada"
+        assert {row["trigger"] for row in dirigent("ls", "-o", "json", data=data).data} == {"manual"}
+        refused = dirigent("run", wrong, data=data)
+        assert refused.code == 2
+        assert refused.err == dirigent("run", wrong, data=alone).err
+        assert f"{wrong}:2:23 WF010" in refused.err
+        assert dirigent("run", tmp_path / "none.yaml", data=data).code == 2
+
+
+def test_a_run_that_waits_for_a_signal_beside_a_server(tmp_path: Path) -> None:
+    """It has come to rest, also where a child of it waits; the signal lets it go on."""
+    file, data = tmp_path / "waits.yaml", tmp_path / "data"
+    file.write_text("name: waits\nsteps: [{id: paid, type: wait_for_event, event: order.paid}]\n")
+    parent = tmp_path / "parent.yaml"
+    parent.write_text("name: parent\nsteps: [{id: call, type: subworkflow, workflow: waits}]\n")
+    with _served(data):
+        assert dirigent("workflow", "save", file, data=data).code == 0
+        for one in (file, parent):
+            ran = dirigent("run", one, "-o", "json", data=data)
+            assert (ran.code, ran.data["status"]) == (0, "running"), ran.err
+
+
+def test_a_server_that_goes_while_a_run_is_followed(tmp_path: Path) -> None:
+    """Whoever follows it is told that nothing is lost and how it goes on; then it does."""
+    file, data = tmp_path / "slow.yaml", tmp_path / "data"
+    file.write_text(SLOW)
+    with _served(data):
+        process = _start("run", file, data=data)
+        _wait_until_started(data)
+    _, err = _ended(process)
+    assert process.returncode == 1
+    assert "is gone" in err
+    assert "dirigent resume" in err
+    assert [row["status"] for row in dirigent("ls", "-o", "json", data=data).data] == ["running"]
+
+
+def test_stored_workflows_beside_a_server(tmp_path: Path) -> None:
+    """Saving, putting in force, pausing and taking in go through the server, which knows of it at once."""
+    data, other = tmp_path / "data", tmp_path / "other"
+    first, second, wrong = tmp_path / "first.yaml", tmp_path / "second.yaml", tmp_path / "wrong.yaml"
+    first.write_text(GREETING)
+    second.write_text(GREETING.replace("text: Hello", "text: Good day"))
+    wrong.write_text("name: x\nsteps: [{id: a, type: transfrom}]\n")
+    store = ("workflow",)
+    with _served(data):
+        said = dirigent(*store, "save", first, "--note", "as it began", data=data)
+        assert (said.code, "Say Hello: version 1, new" in said.out) == (0, True), said.err
+        assert "known already" in dirigent(*store, "save", first, data=data).out
+        assert dirigent(*store, "show", "say-hello", data=data).out == GREETING
+        refused = dirigent(*store, "save", second, wrong, data=data)
+        assert refused.code == 2
+        assert f"{wrong}:2:23 WF010" in refused.err
+        [saved] = dirigent(*store, "save", second, "-o", "json", data=data).data
+        assert (saved["version"], saved["is_new"]) == (2, True)
+        [trigger] = dirigent("trigger", "list", "-o", "json", data=data).data
+        assert trigger["type"] == "event"
+        run = (*store, "run", "say-hello", "-o", "json")
+        assert dirigent(*run, data=data).data["output"] == {"text": "Good day"}
+        rolled = dirigent(*store, "rollback", "say-hello", 1, "--note", "stiff", data=data)
+        assert "version 1 of 2 is in force" in rolled.out
+        assert dirigent(*run, data=data).data["output"] == {"text": "Hello"}
+        assert dirigent(*run, "--version", 2, data=data).data["output"] == {"text": "Good day"}
+        again = dirigent(*store, "rollback", "say-hello", 1, data=data)
+        assert (again.code, "in force already" in again.err) == (1, True)
+        assert "paused" in dirigent(*store, "pause", "say-hello", "--reason", "holidays", data=data).out
+        held = dirigent(*run, data=data)
+        assert (held.code, "dirigent workflow resume say-hello" in held.err) == (1, True)
+        assert dirigent("trigger", "list", "-o", "json", data=data).data == []
+        [row] = dirigent(*store, "list", "-o", "json", data=data).data
+        assert (row["state"], row["note"]) == ("paused", "holidays")
+        resumed = dirigent(*store, "resume", "say-hello", "-o", "json", data=data).data
+        assert (resumed["state"], resumed["version"], resumed["versions"]) == ("active", 1, 2)
+        unknown = dirigent(*store, "run", "Say Hallo", data=data)
+        assert (unknown.code, "Did you mean 'Say Hello'?" in unknown.err) == (2, True), unknown.err
+        assert dirigent(*store, "export", tmp_path / "all.zip", data=data).code == 0
+    with _served(other):
+        taken = dirigent(*store, "import", tmp_path / "all.zip", data=other)
+        assert taken.code == 0, taken.err
+        versions = dirigent(*store, "versions", "say-hello", "-o", "json", data=other).data
+        assert (versions["in_force"], len(versions["versions"])) == (1, 2)
+        assert dirigent(*store, "import", tmp_path / "all.zip", data=other).out.count("known already") == 2
 
 
 def test_events_beside_a_server(tmp_path: Path) -> None:

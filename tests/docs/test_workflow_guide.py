@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from dirigent import Dirigent
+from dirigent.api.app import create_app
 from dirigent.domain.errors import InvalidDefinition
 from dirigent.intake.workflows import inspect_written
 from dirigent.interpreter.loading import Inspected
 from dirigent.interpreter.problems import Problem
+from dirigent.settings import read_settings
 from tests.acceptance.terminal import dirigent as command
+from tests.acceptance.wire import client_of
 
 GUIDE = Path(__file__).parents[2] / "docs" / "workflows.md"
 TEXT = GUIDE.read_text(encoding="utf-8")
@@ -58,6 +61,7 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
             ("yaml", "wrong"),
             ("yaml", "advice"),
             ("sh", ""),
+            ("http", "status"),
             ("python", ""),
         }, f"docs/workflows.md:{line}"
     assert len(BLOCKS) >= 20
@@ -105,6 +109,21 @@ def test_commands_do_what_is_written_beside_them(tmp_path: Path, monkeypatch: py
             assert said.code == (int(expected[1]) if expected else 0), (written, said.err)
             ran += 1
     assert ran >= 8
+
+
+async def test_requests_are_answered_as_they_say(tmp_path: Path) -> None:
+    """All requests in their order, to a server over an empty folder."""
+    settings = read_settings(environment={}, folder=tmp_path, data_folder=tmp_path / "data")
+    requests = [(code, info) for _, language, info, code in BLOCKS if language == "http"]
+    async with Dirigent(settings=settings) as dirigent, client_of(create_app(dirigent.services())) as http:
+        for code, info in requests:
+            head, _, body = code.partition("\n\n")
+            first, *lines = head.splitlines()
+            method, path = first.split(" ")
+            headers = dict(line.split(": ", 1) for line in lines)
+            answer = await http.request(method, path, headers=headers, content=body.encode())
+            assert f"status={answer.status_code}" == info, (first, answer.text)
+    assert len(requests) >= 4
 
 
 @pytest.mark.parametrize(("code", "info"), blocks("python"))

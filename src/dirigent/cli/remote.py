@@ -6,19 +6,32 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx2
+import msgspec
 
 from dirigent.bootstrap.agent_keys import key_to_call_with
 from dirigent.bootstrap.beside import holder_of
-from dirigent.domain.errors import Conflict, DirigentError, InvalidInput, NotFound, Refused, TransientError
+from dirigent.domain.errors import (
+    Conflict,
+    DataFolderBusy,
+    DirigentError,
+    InvalidDefinition,
+    InvalidInput,
+    NotFound,
+    Refused,
+    TransientError,
+)
+from dirigent.interpreter.problems import Problem
 from dirigent.security.agent_keys import authorization
 from dirigent.settings import Settings
 
 TIMEOUT_SECONDS = 30.0
+WORKFLOWS = "/api/v1/workflows"
 KINDS: dict[int, type[DirigentError]] = {
     400: InvalidInput,
     401: Refused,
     403: Refused,
     409: Conflict,
+    413: InvalidInput,
     422: InvalidInput,
 }
 
@@ -59,6 +72,25 @@ class Server:
         """Cancel, pause, resume, signal, resolve, fork or retry an execution."""
         return self._post(f"/api/v1/executions/{quote(execution_id)}/{act}", body)
 
+    def execute(self, body: dict[str, Any], source: str = "") -> dict[str, Any]:
+        """Start a workflow; `source` is the file that mistakes in its definition are told of."""
+        return self._post(f"{WORKFLOWS}/execute", body, source)
+
+    def validate_workflow(self, definition: str, source: str) -> list[Problem]:
+        """Advice on a workflow; raises `InvalidDefinition` with every problem."""
+        told = self._post(f"{WORKFLOWS}/validate", {"definition": definition})
+        if not told["valid"]:
+            raise _invalid(told["problems"], source)
+        return _problems(told["warnings"], source)
+
+    def save_workflow(self, body: dict[str, Any], source: str) -> dict[str, Any]:
+        """Store a workflow."""
+        return self._post(WORKFLOWS, body, source)
+
+    def change_workflow(self, name: str, act: str, org: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Put a version of a stored workflow in force, pause or resume it."""
+        return self._post(f"{WORKFLOWS}/{quote(name, safe='')}/{act}?org_id={quote(org)}", body)
+
     def publish(self, event: dict[str, Any]) -> dict[str, Any]:
         """Hand in an event."""
         return self._post("/api/v1/events", event)
@@ -78,10 +110,12 @@ class Server:
         query = f"?org_id={quote(org)}" if org else ""
         return self._post(f"/api/v1/connectors/{quote(name, safe='')}/poll{query}", {"again": again})
 
-    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._ask("POST", path, body)
+    def _post(self, path: str, body: dict[str, Any], source: str = "") -> dict[str, Any]:
+        return self._ask("POST", path, body, source)
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None = None, source: str = ""
+    ) -> dict[str, Any]:
         try:
             # The server is on this machine: no proxy stands in between.
             with httpx2.Client(base_url=self.url, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
@@ -94,16 +128,36 @@ class Server:
         if answer.is_success:
             found: dict[str, Any] = answer.json()
             return found
-        raise _error_of(answer)
+        raise self._error_of(answer, source)
+
+    def _error_of(self, answer: httpx2.Response, source: str) -> DirigentError:
+        told = _told(answer)
+        if told.get("code") == "not_found" and answer.request.url.path.startswith(WORKFLOWS):
+            return DataFolderBusy(
+                f"{self.url} holds the data folder and takes no workflows: it serves an agent.",
+                fix="End that process, or name another folder with --data.",
+            )
+        if told.get("code") == InvalidDefinition.code and told.get("problems"):
+            return _invalid(told["problems"], source)
+        return _error(answer.status_code, told)
 
 
-def _error_of(answer: httpx2.Response) -> DirigentError:
-    told = _told(answer)
-    message = str(told.get("detail") or f"The server answered {answer.status_code}.")
+def _error(status: int, told: dict[str, Any]) -> DirigentError:
+    message = str(told.get("detail") or f"The server answered {status}.")
     fix = str(told.get("fix") or "")
-    if answer.status_code == 404:
-        return NotFound(message, code=str(told.get("code") or "not_found"))
-    return KINDS.get(answer.status_code, DirigentError)(message, fix=fix)
+    fix = "" if fix.startswith("GET /") else fix  # meant for who speaks HTTP
+    if status == 404:
+        return NotFound(message, code=str(told.get("code") or "not_found"), nearest=told.get("nearest") or ())
+    return KINDS.get(status, DirigentError)(message, fix=fix)
+
+
+def _invalid(problems: list[dict[str, Any]], source: str) -> InvalidDefinition:
+    found = _problems(problems, source)
+    return InvalidDefinition("\n".join(map(str, found)), problems=found)
+
+
+def _problems(told: list[dict[str, Any]], source: str) -> list[Problem]:
+    return [msgspec.convert({**one, "file": source}, Problem) for one in told]
 
 
 def _told(answer: httpx2.Response) -> dict[str, Any]:

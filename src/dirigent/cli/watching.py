@@ -13,7 +13,7 @@ from dirigent.cli.live import Lines, shown_live
 from dirigent.cli.progress import RunProgress
 from dirigent.cli.screen import Screen
 from dirigent.cli.telling import tell
-from dirigent.cli.waits import family
+from dirigent.cli.waits import family, waits_of
 from dirigent.domain.errors import Conflict
 from dirigent.domain.event import Event
 from dirigent.engine import Engine
@@ -59,7 +59,8 @@ async def watch_and_tell(dirigent: Dirigent, screen: Screen, progress: RunProgre
 async def watch_from_outside(
     books: Books, screen: Screen, progress: RunProgress, alive: Callable[[], bool]
 ) -> Reading:
-    """Show a run of another process. It rests when it waits for a person and nothing has come for a while.
+    """Show a run of another process. It rests when it only waits for people, signals or word on an effect,
+    and nothing has come for a while.
 
     Raises `Conflict` when that process is gone before the run has come to rest.
     """
@@ -71,8 +72,8 @@ async def watch_from_outside(
             if _hear_new(books.engine, progress.root, seen, hear):
                 quiet_since = time.monotonic()
             status = books.engine.row(progress.root).status
-            waits = status == "awaiting_approval" and time.monotonic() - quiet_since > QUIET_SECONDS
-            if waits or status not in UNDER_WAY:
+            quiet = time.monotonic() - quiet_since > QUIET_SECONDS
+            if status not in UNDER_WAY or (quiet and _only_waits(books.engine, progress.root, status)):
                 return books.engine.read(progress.root)
             if not alive():
                 raise Conflict(
@@ -92,6 +93,26 @@ async def rests_at_once(engine: Engine, execution_id: str) -> bool:
     except TimeoutError:
         return False
     return _count(engine, execution_id) == before
+
+
+def _only_waits(engine: Engine, root: str, status: str) -> bool:
+    """Whether nothing of an execution moves any more by itself, as far as its journal tells."""
+    if status == "awaiting_approval":
+        return True
+    kinds = {wait.kind for wait in waits_of(engine, root)}
+    return bool(kinds) and "time" not in kinds and not any(map(_acts, _readings(engine, root)))
+
+
+def _readings(engine: Engine, root: str) -> list[Reading]:
+    return [engine.read(one) for one in family(engine, root) if engine.row(one).status in UNDER_WAY]
+
+
+def _acts(reading: Reading) -> bool:
+    """Whether a step of an execution is being done; one that stands for its items or a child is not."""
+    return any(
+        step.status == "running" and step.agent and not step.child and name not in reading.items
+        for name, step in reading.steps.items()
+    )
 
 
 def _hearer(screen: Screen, progress: RunProgress) -> Hear:

@@ -18,7 +18,8 @@ from dirigent.cli.screen import Screen
 if TYPE_CHECKING:
     from dirigent.bootstrap import Dirigent
     from dirigent.domain.workflow import Definition
-    from dirigent.intake.library.store import Saved, WorkflowStore
+    from dirigent.intake.library.store import Library, Saved, WorkflowStore
+    from dirigent.interpreter.problems import Problem
     from dirigent.settings import Settings
 
 app = App(
@@ -52,18 +53,16 @@ def save_command(
     files
         Workflow files, YAML or JSON.
     """
-    from dirigent.bootstrap import Dirigent
     from dirigent.intake.workflows import read_text
 
     settings, screen = common.settings(), common.screen()
     tenant = org or settings.tenant
     texts = [(file, read_text(file)) for file in files]
-    dirigent = Dirigent(settings=settings)
-    warnings = [warning for file in files for warning in dirigent.inspect(file).warnings]
+    warnings = _advice(settings, texts)
     if not screen.json:
         show_findings(screen, warnings)
 
-    async def save(store: WorkflowStore) -> list[Saved]:
+    async def save(store: Library) -> list[Saved]:
         return [
             await store.save(text, tenant=tenant, actor=settings.actor, note=note, source=str(file))
             for file, text in texts
@@ -313,12 +312,16 @@ def run_command(
     name
         The workflow, by its name or its short name.
     """
-    from dirigent.cli.commands.running import HINT, level_of, run_and_watch
+    from dirigent.cli.commands.running import HINT, follow_there, level_of, run_and_watch
     from dirigent.cli.interruption import interruptible
+    from dirigent.cli.remote import serving
     from dirigent.cli.workflow_input import read_input
 
     settings, screen = common.settings(), common.screen()
     given, tenant = read_input(input), org or settings.tenant
+    if (server := serving(settings)) is not None:
+        wanted = {"workflow_id": name, "input": given, "version": version or None, "org_id": tenant}
+        return follow_there(server, settings, screen, wanted, autonomy=autonomy)
 
     def begin(dirigent: Dirigent) -> Callable[[], Awaitable[tuple[str, Definition]]]:
         async def start() -> tuple[str, Definition]:
@@ -353,14 +356,33 @@ def _looking(settings: Settings) -> Iterator[WorkflowStore]:
         yield books.library
 
 
-def _changing(settings: Settings, change: Callable[[WorkflowStore], Awaitable[T]]) -> T:
-    """Change the stored workflows of a folder that nobody else holds."""
+def _advice(settings: Settings, texts: list[tuple[Path, str]]) -> list[Problem]:
+    """What there is to say about files, by the agents of whoever stores them; the first wrong one raises."""
+    from dirigent.bootstrap import Dirigent
+    from dirigent.cli.remote import serving
+
+    server = serving(settings)
+    if server is not None:
+        return [told for file, text in texts for told in server.validate_workflow(text, str(file))]
+    dirigent = Dirigent(settings=settings)
+    return [told for file, _ in texts for told in dirigent.inspect(file).warnings]
+
+
+def _changing(settings: Settings, change: Callable[[Library], Awaitable[T]]) -> T:
+    """Change the stored workflows of a folder, through the server where one holds it."""
     import asyncio
 
     from dirigent.bootstrap import Dirigent
     from dirigent.bootstrap.beside import keeping_library
+    from dirigent.cli.remote import serving
+    from dirigent.cli.served_library import ServedLibrary
+
+    server = serving(settings)
 
     async def work() -> T:
+        if server is not None:
+            with _looking(settings) as store:
+                return await change(ServedLibrary(server, store))
         actions = Dirigent(settings=settings).registry.known_actions()
         async with keeping_library(settings, actions) as store:
             return await change(store)

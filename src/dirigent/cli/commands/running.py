@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -16,13 +16,16 @@ from dirigent.cli.screen import Screen
 if TYPE_CHECKING:
     from dirigent.bootstrap import Dirigent
     from dirigent.cli.progress import RunProgress
+    from dirigent.cli.remote import Server
     from dirigent.domain.policy import Autonomy
     from dirigent.domain.workflow import Definition
+    from dirigent.interpreter.reading import Reading
     from dirigent.settings import Settings
 
     Beginning = Callable[[], Awaitable[tuple[str, Definition]]]
 
 HINT = "Nothing is lost: `dirigent resume` goes on where it stopped."
+SERVER_DELIVERS = "the server says whether messages leave; `dirigent serve --allow-delivery` lets them."
 
 
 def run_command(
@@ -50,10 +53,19 @@ def run_command(
         A YAML or JSON file.
     """
     from dirigent.cli.interruption import interruptible
+    from dirigent.cli.remote import serving
     from dirigent.cli.workflow_input import read_input
+    from dirigent.intake.workflows import read_text
 
     settings = common.settings(allow_delivery=True if allow_delivery else None)
     given = read_input(input)
+    if (server := serving(settings)) is not None:
+        if allow_delivery:
+            common.screen().warn(f"note: {SERVER_DELIVERS}")
+        wanted = {"definition": read_text(workflow), "input": given, "org_id": org or settings.tenant}
+        return follow_there(
+            server, settings, common.screen(), wanted, autonomy=autonomy, source=str(workflow)
+        )
 
     def begin(dirigent: Dirigent) -> Beginning:
         definition = dirigent.workflow(workflow)
@@ -114,11 +126,55 @@ async def run_and_watch(
     start = begin(closed)
     async with closed as dirigent:
         execution_id, definition = await start()
-        allowed = dirigent.engine.read(execution_id).started.passport.autonomy
-        if autonomy is not None and autonomy != allowed:
-            screen.warn(f"note: {autonomy} was asked for; the tenant allows no more than {allowed}.")
+        _say_allowed(screen, autonomy, dirigent.engine.read(execution_id))
         progress.follow(execution_id, [step.id for step in definition.steps])
         return await watch_and_tell(dirigent, screen, progress, resumed=False)
+
+
+def follow_there(
+    server: Server,
+    settings: Settings,
+    screen: Screen,
+    wanted: dict[str, Any],
+    *,
+    autonomy: str | None = None,
+    source: str = "",
+) -> int:
+    """Have the server that holds the folder start a workflow, and show it as if it ran here.
+
+    `wanted` is the request without who asks and how; mistakes in its definition are told of `source`.
+    """
+    from dirigent.cli.interruption import interruptible
+
+    asked = {**wanted, "trigger_type": "manual", "autonomy": autonomy, "actor": settings.actor}
+    hint = f"The run goes on in the server; `dirigent ls` shows it, {server.url} too."
+    return interruptible(_follow(server, settings, screen, asked, source), screen, hint)
+
+
+async def _follow(
+    server: Server, settings: Settings, screen: Screen, asked: dict[str, Any], source: str
+) -> int:
+    from dirigent.bootstrap.beside import reading
+    from dirigent.cli.progress import RunProgress
+    from dirigent.cli.remote import serving
+    from dirigent.cli.telling import tell
+    from dirigent.cli.watching import GOOD, watch_from_outside
+
+    execution_id = server.execute(asked, source)["execution_id"]
+    screen.say(f"{server.url} holds {settings.data_folder}; it runs the workflow.")
+    screen.say(f"execution {execution_id}")
+    with reading(settings) as books:
+        found, progress = books.engine.read(execution_id), RunProgress()
+        _say_allowed(screen, asked["autonomy"], found)
+        progress.follow(execution_id, [step.id for step in books.engine.definition_of(found).steps])
+        await watch_from_outside(books, screen, progress, lambda: serving(settings) is not None)
+        return DONE if tell(screen, books, execution_id) in GOOD else FAILED
+
+
+def _say_allowed(screen: Screen, autonomy: str | None, found: Reading) -> None:
+    allowed = found.started.passport.autonomy
+    if autonomy is not None and autonomy != allowed:
+        screen.warn(f"note: {autonomy} was asked for; the tenant allows no more than {allowed}.")
 
 
 async def _resume(settings: Settings, screen: Screen, execution_id: str | None) -> int:

@@ -15,7 +15,7 @@ import msgspec
 import yaml
 
 from dirigent.domain.errors import InvalidInput, NotFound
-from dirigent.intake.library.store import Saved, WorkflowStore, short_name
+from dirigent.intake.library.store import Library, Saved, WorkflowStore, short_name
 from dirigent.intake.workflows import FILE_MAX_BYTES, files_of, read_text
 from dirigent.ports import WorkflowRow
 
@@ -68,7 +68,7 @@ def archived(store: WorkflowStore, tenant: str) -> dict[str, str]:
     return {CONTENTS: yaml.safe_dump(contents, sort_keys=False, allow_unicode=True), **files}
 
 
-async def import_all(store: WorkflowStore, tenant: str, source: Path, *, actor: str) -> list[Saved]:
+async def import_all(store: Library, tenant: str, source: Path, *, actor: str) -> list[Saved]:
     """Take in what `export_all` wrote, or a folder of workflow files; returns what was saved, in order.
 
     What is there already stays and is not saved twice. Raises `InvalidInput` where a file is not what the
@@ -120,7 +120,7 @@ def _free_name(short: str, version: int, files: Mapping[str, str]) -> str:
 
 
 async def _take_in(
-    store: WorkflowStore, tenant: str, held: Held, files: Mapping[str, str], actor: str
+    store: Library, tenant: str, held: Held, files: Mapping[str, str], actor: str
 ) -> list[Saved]:
     saved = []
     for entry in held.versions:
@@ -156,7 +156,7 @@ def _contents(text: str) -> Contents:
     return contents
 
 
-def _check(store: WorkflowStore, held: Held, files: Mapping[str, str]) -> None:
+def _check(store: Library, held: Held, files: Mapping[str, str]) -> None:
     """Whether every version is there, and is what it is said to be."""
     wrong = ""
     if not 1 <= held.in_force <= len(held.versions):

@@ -6,7 +6,7 @@ import asyncio
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -65,6 +65,45 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Changed = Callable[[WorkflowRow, Definition], None]
+
+
+class Library(Protocol):
+    """What changes stored workflows: the store itself, or a server that holds it. See `WorkflowStore`."""
+
+    async def save(
+        self,
+        written: str,
+        *,
+        tenant: str,
+        actor: str,
+        note: str = "",
+        source: str = "<workflow>",
+        known_agents: bool = True,
+    ) -> Saved:
+        """Store a workflow under its name and put it in force."""
+        ...
+
+    def find(self, tenant: str, name: str) -> WorkflowRow:
+        """One workflow."""
+        ...
+
+    async def rollback(
+        self, tenant: str, name: str, version: int, *, actor: str, note: str = ""
+    ) -> WorkflowRow:
+        """Put another version in force."""
+        ...
+
+    async def pause(self, tenant: str, name: str, *, actor: str, reason: str = "") -> WorkflowRow:
+        """Start no more executions of a workflow."""
+        ...
+
+    async def resume(self, tenant: str, name: str, *, actor: str) -> WorkflowRow:
+        """Let a workflow start executions again."""
+        ...
+
+    def check(self, written: str, *, source: str = "<workflow>", known_agents: bool = True) -> Definition:
+        """The definition as it would be stored."""
+        ...
 
 
 class WorkflowStore:
