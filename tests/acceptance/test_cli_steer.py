@@ -311,3 +311,23 @@ def test_a_run_that_waits_for_nothing_says_nothing_of_waiting(tmp_path: Path) ->
     said, data = _run(tmp_path, FIVE)
     assert (said.code, said.data["waits_for"]) == (0, [])
     assert "waits for" not in dirigent("show", said.data["execution_id"], data=data).out
+
+
+def test_a_signal_that_would_only_fail_the_step_is_refused(tmp_path: Path) -> None:
+    """What the filter cannot read is named, and the run waits on; what it does not take is kept."""
+    said, data = _run(tmp_path, ASKS)
+    own = said.data["execution_id"]
+    for words in ([], ["-i", "total=12"]):
+        wrong = dirigent("signal", own, "order.paid", *words, data=data)
+        assert (wrong.code, "paid waits for order.paid and cannot read this" in wrong.err) == (2, True)
+        assert f"dirigent signal {own} order.paid -i sum=VALUE" in wrong.err
+    early = dirigent("signal", own, "order.sent", data=data)
+    small = dirigent("signal", own, "order.paid", "-i", "sum=3", data=data)
+    for kept in (early, small):
+        assert (kept.code, "it is kept until one that waits for it does" in kept.out) == (0, True)
+        assert "It waits for: order.paid (paid)" in kept.out
+    taken = dirigent("signal", own, "order.paid", "-i", "sum=12", "--id", "s", data=data)
+    again = dirigent("signal", own, "order.paid", "-i", "sum=12", "--id", "s", data=data)
+    for told in (taken, again):
+        assert (told.code, "kept" in told.out) == (0, False)
+        assert "It waits for: a person (agree)" in told.out

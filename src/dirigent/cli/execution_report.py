@@ -102,7 +102,7 @@ def _standing(reading: Reading, waits: Sequence[Wait]) -> Iterator[tuple[str, An
         yield "forked from", f"{started.forked_from}, after its event {started.forked_at}"
     yield "status", standing(reading.status, paused=reading.paused)
     if waits:
-        yield "waits for", _waits_for(waits, reading.execution_id)
+        yield "waits for", waits_in_words(waits, reading.execution_id)
     if reading.error:
         yield "why", f"{reading.error.message} ({reading.error.code})"
     yield "tenant", started.passport.tenant
@@ -174,8 +174,8 @@ def _next_commands(books: Books, reading: Reading, waits: Sequence[Wait]) -> Ite
     yield f"dirigent logs {own}", "every event of its journal"
 
 
-def _waits_for(waits: Sequence[Wait], own: str) -> str:
-    """The waits in a line, each with its step and the execution where that is another one."""
+def waits_in_words(waits: Sequence[Wait], own: str) -> str:
+    """Waits in a line, each with its step and the execution where that is another one."""
     told = [f"{wait.what} ({_place(wait, own)})" if wait.step else wait.what for wait in waits[:WAITS_SHOWN]]
     return "; ".join(told) + (f"; and {len(waits) - WAITS_SHOWN} more" if len(waits) > WAITS_SHOWN else "")
 

@@ -62,7 +62,7 @@ def _own_waits(engine: Engine, reading: Reading) -> Iterator[Wait]:
             note = f"let {asked.step} go on; dirigent reject says no"
             yield wait(step=asked.step, kind="approval", what="a person", command=command, note=note)
     for told in engine.waiting(execution=own):
-        data = "".join(f" -i {field}=VALUE" for field in _fields_filtered(engine, reading, told.step))
+        data = "".join(f" -i {field}=VALUE" for field in fields_filtered(engine, own, told.step))
         command, note = f"dirigent signal {own} {told.event}{data}", f"tell {told.step} what it waits for"
         yield wait(step=told.step, kind="signal", what=told.event, command=command, note=note)
     for name, step in reading.steps.items():
@@ -76,9 +76,9 @@ def _own_waits(engine: Engine, reading: Reading) -> Iterator[Wait]:
             yield wait(step=name, kind="outcome", what=what, command=command, note=note)
 
 
-def _fields_filtered(engine: Engine, reading: Reading, step: str) -> list[str]:
+def fields_filtered(engine: Engine, execution_id: str, step: str) -> list[str]:
     """The fields of an event's data that the filter of a step reads; the step may stand in an item."""
     node = step.rpartition(".")[2].partition("[")[0]
-    steps = engine.definition_of(reading).every_step()
+    steps = engine.definition_of(engine.read(execution_id)).every_step()
     source = next((one.filter for one in steps if one.id == node), "")
     return sorted(parse_expression(source).reads.get("event", {}).get("data", {})) if source else []

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from dirigent.domain.canonical import canonical_bytes, storable
 from dirigent.domain.domain_event import DomainEvent, event_key
 from dirigent.domain.errors import Conflict, InvalidInput, SignalRefused
-from dirigent.domain.event import SignalReceived
+from dirigent.domain.event import ExecutionStarted, SignalReceived
 from dirigent.domain.patterns import is_name
 from dirigent.engine.readings import Readings
+from dirigent.interpreter.machine import Machine
 
 SIGNAL_BYTES_MAX = 256 * 1024
+
+
+class Prospect(NamedTuple):
+    """What a signal would do now: whether a step takes it, and whose filters cannot be evaluated for it."""
+
+    taken: bool
+    unreadable: dict[str, str]
 
 
 class Signals(Readings):
@@ -46,6 +54,24 @@ class Signals(Readings):
             if not self._was_received(execution_id, signal):
                 raise
         return signal.signal_id
+
+    def foresee(self, execution_id: str, name: str, data: Any = None, *, signal_id: str = "") -> Prospect:
+        """What a signal would do to a running execution as its journal stands; nothing is told.
+
+        One that was received before does nothing, and so does one to an execution that has ended. Raises
+        `NotFound`.
+        """
+        events = self.events(execution_id)
+        started = events[0]
+        assert isinstance(started, ExecutionStarted), "every execution starts with its start"
+        machine = Machine(self._definition(started.definition))
+        for event in events:
+            machine.apply(event)
+        now = self._clock.now_ms()
+        signal = SignalReceived(at=now, name=name, signal_id=signal_id or "new", data=data, to_all=True)
+        if machine.state.ended_at or signal.signal_id in machine.state.signals.seen:
+            return Prospect(taken=True, unreadable={})
+        return Prospect(taken=machine.awaits(signal), unreadable=machine.misfits(signal))
 
     async def deliver_event(self, tenant: str, event: DomainEvent) -> list[str]:
         """Hand a domain event to every execution of the tenant that waits for one like it; returns their ids.

@@ -92,7 +92,7 @@ def signal_command(
     name
         What the step waits for, such as order.paid.
     """
-    from dirigent.cli.steering import Wish, ask
+    from dirigent.cli.steering import Wish, ask, foreseen
     from dirigent.cli.workflow_input import read_input
 
     data = read_input(input) if input else None
@@ -101,6 +101,7 @@ def signal_command(
         execution_id=execution_id,
         body={"name": name, "data": data, "signal_id": id},
         here=lambda engine, actor: engine.signal(execution_id, name, data, signal_id=id, sender=actor),
+        note=foreseen(common.settings(), execution_id, name, data, id),
     )
     return ask(common, wish)
 
