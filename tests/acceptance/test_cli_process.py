@@ -200,6 +200,9 @@ def test_workflows_run_beside_a_server(tmp_path: Path) -> None:
         assert refused.err == dirigent("run", wrong, data=alone).err
         assert f"{wrong}:2:23 WF010" in refused.err
         assert dirigent("run", tmp_path / "none.yaml", data=data).code == 2
+        everything = dirigent("resume", data=data)
+        assert (everything.code, "took up what was interrupted" in everything.out) == (0, True)
+        assert dirigent("resume", "-o", "json", data=data).data == []
 
 
 def test_a_run_that_waits_for_a_signal_beside_a_server(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ ADDRESSES = {
     ("post", "/api/v1/workflows/validate"),
     ("post", "/api/v1/workflows/execute"),
     ("get", "/api/v1/workflows/{workflow_id}"),
+    ("put", "/api/v1/workflows/{workflow_id}"),
     ("post", "/api/v1/workflows/{workflow_id}/execute"),
     ("get", "/api/v1/workflows/{workflow_id}/versions"),
     ("get", "/api/v1/workflows/{workflow_id}/diff"),

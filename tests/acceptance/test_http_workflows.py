@@ -315,6 +315,21 @@ async def test_versions_are_compared_and_put_in_force(dirigent: Dirigent, http: 
     assert (await http.get(f"{address}?version=2")).json()["source"] == FORMAL
 
 
+async def test_the_content_of_a_workflow_is_replaced(http: httpx2.AsyncClient) -> None:
+    """Under its id, as a new version of the same name; another name is refused, and what is not there."""
+    one = await _created(http)
+    address = f"{WORKFLOWS}/{one['id']}"
+    told = await http.put(address, content=FORMAL.encode(), headers={"Content-Type": "application/yaml"})
+    assert (told.status_code, told.json()["version"], told.json()["id"]) == (200, 2, one["id"])
+    back = await http.put(address, json={"definition": HELLO, "note": "as it was"})
+    assert (back.json()["version"], back.json()["is_new"]) == (1, False)
+    other = await http.put(address, json={"definition": ASK})
+    assert (other.status_code, other.json()["field"]) == (422, "name")
+    assert (await http.put(f"{WORKFLOWS}/ask", json={"definition": ASK})).status_code == 404
+    assert (await http.put(f"{address}?org_id=org_9", json={"definition": HELLO})).status_code == 404
+    assert (await http.get(WORKFLOWS)).json()["total"] == 1
+
+
 async def test_a_paused_workflow_starts_nothing(http: httpx2.AsyncClient) -> None:
     """It is refused with who paused it; saving it anew leaves it paused, resuming lets it start."""
     await _created(http)

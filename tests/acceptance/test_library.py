@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from dirigent import Dirigent
-from dirigent.domain.errors import Conflict, NotFound
+from dirigent.domain.errors import Conflict, InvalidInput, NotFound
 from dirigent.domain.event import ExecutionStarted
 from dirigent.settings import read_settings
 
@@ -146,6 +147,24 @@ async def test_a_paused_workflow_starts_nothing(opening: Open) -> None:
         assert (reading.status, reading.error.code) == ("failed", "conflict")
         await dirigent.library.resume("default", "reaction", actor="ann")
         assert await paid(dirigent, "B-3") == ["B-3 is paid"]
+
+
+async def test_the_same_key_starts_once(opening: Open) -> None:
+    """At once, after a restart and after an update; what was refused leaves the key free."""
+    async with opening() as dirigent:
+        await dirigent.library.save(PLAIN, **WHO)
+        with pytest.raises(InvalidInput):
+            await dirigent.start_stored("greeting", {"name": 7}, key="k")
+        ids = {*await asyncio.gather(*(dirigent.start_stored("greeting", key="k") for _ in range(5)))}
+        assert len(ids) == 1
+    async with opening() as dirigent:
+        await dirigent.library.save(ASKS, **WHO)
+        assert {await dirigent.start_stored("greeting", key="k")} == ids
+        with pytest.raises(InvalidInput, match="another request"):
+            await dirigent.start_stored("greeting", {"name": "Ada"}, key="k")
+        await dirigent.library.save(PLAIN, **{**WHO, "tenant": "other"})
+        assert {await dirigent.start_stored("greeting", key="k", tenant="other")} != ids
+        assert len(dirigent.engine.executions(None)) == 2
 
 
 async def test_a_stored_workflow_is_called_by_name(opening: Open) -> None:

@@ -36,6 +36,7 @@ from dirigent.api.workflow_models import (
 from dirigent.domain.canonical import plain
 from dirigent.domain.errors import InvalidDefinition, InvalidInput
 from dirigent.intake.library.starting import Wishes
+from dirigent.intake.library.store import Saved
 from dirigent.intake.workflows import inspect_written
 from dirigent.interpreter.loading import definition_to_dict
 from dirigent.interpreter.problems import SHOWN_MAX, Problem
@@ -66,7 +67,17 @@ async def save_workflow(body: SaveRequest, given: Given, asked: Asked, response:
 
     A mistake is `invalid_definition` with every problem by code, place and fix.
     """
-    return await _saved(body, given, asked, response)
+    found, told = await _saved(body, given, asked)
+    response.status_code = 201 if found.is_new else 200
+    return told
+
+
+@_definitions.put("/{workflow_id:path}", response_model=WorkflowSaved, openapi_extra=AS_YAML)
+async def replace_workflow(workflow_id: str, body: SaveRequest, given: Given, asked: Asked) -> dict[str, Any]:
+    """Put other content in force under the name of a workflow that is there; what runs stays on its own."""
+    tenant = spoken_for(given, asked, body.org_id, body.tenant_id)
+    _, told = await _saved(body, given, asked, given.library.find(tenant, workflow_id).name)
+    return told
 
 
 @_definitions.post("/validate", response_model=Validated, openapi_extra=AS_YAML)
@@ -204,9 +215,18 @@ async def read_workflow(workflow_id: str, given: Given, asked: Asked, version: N
     }
 
 
-async def _saved(body: SaveRequest, given: Services, asked: str | None, response: Response) -> dict[str, Any]:
+async def _saved(
+    body: SaveRequest, given: Services, asked: str | None, name: str = ""
+) -> tuple[Saved, dict[str, Any]]:
+    """What was saved and what is told of it; raises `InvalidInput` where it is of another name than given."""
     tenant, written = spoken_for(given, asked, body.org_id, body.tenant_id), _written(body)
     found = inspect_written(written, given.registry, known_agents=body.known_agents)
+    if name and found.definition.name != name:
+        raise InvalidInput(
+            f"That is {found.definition.name!r}, not {name!r}.",
+            fix="Keep the name, or POST it as a workflow of its own.",
+            field="name",
+        )
     saved = await given.library.save(
         written if isinstance(written, str) else found.definition,
         tenant=tenant,
@@ -214,10 +234,8 @@ async def _saved(body: SaveRequest, given: Services, asked: str | None, response
         note=body.note,
         known_agents=body.known_agents,
     )
-    if not saved.is_new:
-        response.status_code = 200
     row = given.library.find(tenant, saved.name)
-    return {
+    return saved, {
         **plain(saved),
         "id": _id(given, row),
         "description": found.definition.description,

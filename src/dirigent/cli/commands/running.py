@@ -186,7 +186,16 @@ async def _resume(settings: Settings, screen: Screen, execution_id: str | None) 
     from dirigent.cli.watching import watch_and_tell
 
     need_journal(settings.data_folder)
-    if execution_id is not None and (server := serving(settings)) is not None:
+    server = serving(settings)
+    if server is not None and execution_id is None:
+        if screen.json:
+            screen.document([])
+        screen.say(
+            f"{server.url} holds {settings.data_folder}; it took up what was interrupted when it began."
+        )
+        screen.say("See dirigent ls. What was paused goes on with dirigent resume ID.")
+        return DONE
+    if server is not None and execution_id is not None:
         answer = server.steer(execution_id, "resume", {"actor": settings.actor})
         return tell_status(screen, execution_id, answer["status"])
     progress = RunProgress()
