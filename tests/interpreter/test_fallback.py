@@ -177,6 +177,18 @@ def test_a_person_may_settle_what_stood_in() -> None:
     assert read_status(harness, "a") == "succeeded_by_fallback"
 
 
+def test_what_stands_in_may_come_to_its_end_after_a_cancel() -> None:
+    """It can be undone, so it is waited for; it has succeeded by its fallback all the same."""
+    undo = {"agent_type": "worker", "action": "undo"}
+    harness = Harness(flow(agent("a", fallback=OTHER, compensate=undo)), only_other, n=1)
+    harness.finish("a")
+    harness.begin("a", "keyed")
+    harness.cancel()
+    harness.run()
+    assert (harness.status, harness.statuses()["a"]) == ("cancelled", "succeeded_by_fallback")
+    assert read_status(harness, "a") == "succeeded_by_fallback"
+
+
 # --- on_error ------------------------------------------------------------------------------------
 
 

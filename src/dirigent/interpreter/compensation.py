@@ -100,7 +100,7 @@ def ended(turn: Turn, step: str, *, output: Any = None, error: Failure | None = 
     state = turn.state
     found = state.steps[step]
     state.settling.remove(step)
-    found.status, found.error = "failed" if error is not None else "succeeded", error
+    found.status, found.error = "failed" if error is not None else found.success, error
     undo = state.undoing.pop(step, None)
     if undo is not None:
         state.undone.append(Compensation(step=undo.step, error=error))
@@ -123,7 +123,8 @@ def became_clear(turn: Turn, step: str, *, happened: bool, output: Any) -> None:
     """A person said what became of an effect: it is undone, or undoing it is tried once more."""
     state = turn.state
     if step not in state.unclear:  # nothing would undo it, so nothing waits for it
-        state.steps[step].status = "succeeded" if happened else "cancelled"
+        found = state.steps[step]
+        found.status = found.success if happened else "cancelled"
         return
     state.unclear.remove(step)
     state.settling.append(step)

@@ -20,7 +20,7 @@ _NOT_RUN = frozenset({"skipped", "cancelled"})
 def succeed(turn: Turn, step: str, output: object, *, own: bool = True) -> None:
     """A step has its result; what another execution did is not undone by this one."""
     state = turn.state.steps[step]
-    state.status = "succeeded_by_fallback" if state.fell_back else "succeeded"
+    state.status = state.success
     if not state.let_go:
         by_name = turn.node_of(step).step.kind is not Kind.SWITCH
         remember_output(turn.state, step, output, by_name=by_name)

@@ -79,6 +79,11 @@ class StepState(msgspec.Struct, kw_only=True):
     away: bool = False
     parked: dict[str, Ended | None] | None = None
 
+    @property
+    def success(self) -> str:
+        """The status with which it has its result."""
+        return "succeeded_by_fallback" if self.fell_back else "succeeded"
+
 
 class Timing(msgspec.Struct, kw_only=True):
     """How often a step or its items ran, how often that failed, and how long it took in all."""

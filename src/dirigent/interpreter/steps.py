@@ -184,7 +184,7 @@ def end_well(turn: Turn, step: str, output: object) -> None:
         _close(turn, step)
         routing.succeed(turn, step, output)
         return
-    state.status = "succeeded_by_fallback" if state.fell_back else "succeeded"
+    state.status = state.success
     if not state.fell_back:
         compensation.remember(turn, step, output)
     _end_part(turn, step, output, None)
