@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dirigent import Effect, Risk, action, agent
 from tests.acceptance.terminal import dirigent
 
 ORDERS = """\
@@ -195,3 +197,29 @@ def test_an_action_that_an_agent_does_not_have_is_said(files: Path) -> None:
     said = dirigent("simulate", "wrong.yaml", *FILES[2:])
     assert said.code == 2
     assert "has no action 'scoar'" in said.err
+
+
+@agent("depot", domain="test")
+class Depot:
+    """Says only that it gives a mapping."""
+
+    @action(risk=Risk.R1, effect=Effect.KEYED)
+    async def reserve(self) -> dict[str, Any]:
+        """Reserve."""
+        raise AssertionError("the code of an agent is not called")
+
+
+def test_an_answer_that_nothing_declares_is_named_where_it_is_missed(files: Path) -> None:
+    """What reads a field of it fails in every run, until the answer is said."""
+    read = "{id: tell, type: transform, parameters: {n: '${steps.r.number}'}}"
+    reserve = "{id: r, type: agent, agent_type: depot, action: reserve}"
+    Path("depot.yaml").write_text(f"name: depot\nsteps:\n  - {reserve}\n  - {read}\n")
+    own = f"{__name__}:Depot"
+    missed = dirigent("simulate", "depot.yaml", "--runs", "3", DIRIGENT_AGENTS=own)
+    assert "3 failed" in missed.out
+    assert "so it is {}: depot.reserve; say it with --gives depot.reserve=JSON" in missed.out
+    said = dirigent(
+        "simulate", "depot.yaml", "--runs", "3", "--gives", 'depot.reserve={"number": 7}', DIRIGENT_AGENTS=own
+    )
+    assert "3 completed" in said.out
+    assert "depot.reserve" not in said.out

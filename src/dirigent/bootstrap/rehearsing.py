@@ -111,6 +111,22 @@ def unregistered(plan: Plan) -> list[str]:
     return sorted({one.asked for one in made if one.real is None})
 
 
+def undeclared(plan: Plan) -> list[str]:
+    """The actions of registered agents that declare no fields of what they give, so that it is `{}` here.
+
+    What the plan says they give is no guess, and not among them.
+    """
+    stand_ins = StandIns(_registry())
+    found = []
+    for one in (stand_ins.action(agent, action) for agent, action in plan.actions()):
+        name = f"{one.asked}.{one.spec.name}"
+        planned = {one.asked, one.agent.key, name, f"{one.agent.key}.{one.spec.name}"} & plan.gives.keys()
+        schema = one.real.output_schema() if one.real is not None else {}
+        if schema.get("type") == "object" and not schema.get("properties") and not planned:
+            found.append(name)
+    return found
+
+
 def rehearse(
     plan: Plan, seeds: Sequence[int], jobs: int, told: Callable[[int], None] = lambda runs: None
 ) -> Rehearsals:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dirigent.cli.failures import DONE, FAILED, complain
 from dirigent.cli.rehearsal_options import NOTHING, OfAWorkflow
@@ -20,18 +20,25 @@ LISTED_MAX = 30
 TOLD_EVERY = 500
 
 
+class Guessed(NamedTuple):
+    """Whose answers are made up: agents that nobody registered, and actions that declare no fields."""
+
+    strangers: Sequence[str]
+    undeclared: Sequence[str]
+
+
 def rehearse_workflow(
     screen: Screen, files: Sequence[Path], own: OfAWorkflow, seed: int | None, seeds: range, jobs: int | None
 ) -> int:
     """Play one seed, or many, of the first of these files."""
-    from dirigent.bootstrap.rehearsing import unregistered
+    from dirigent.bootstrap.rehearsing import undeclared, unregistered
 
     plan = read_plan(files, own)
     strangers = unregistered(plan)
     again = _command(files, own)
     if seed is not None:
         return _one(screen, plan, seed)
-    return _many(screen, plan, seeds, jobs, own.tolerate, again, strangers)
+    return _many(screen, plan, seeds, jobs, own.tolerate, again, Guessed(strangers, undeclared(plan)))
 
 
 def read_plan(files: Sequence[Path], own: OfAWorkflow) -> Plan:
@@ -113,7 +120,7 @@ def _many(
     jobs: int | None,
     tolerate: float,
     again: str,
-    strangers: Sequence[str],
+    guessed: Guessed,
 ) -> int:
     import os
 
@@ -126,22 +133,29 @@ def _many(
     found = rehearse(plan, seeds, jobs or os.cpu_count() or 1, told)
     too_many = found.failed > tolerate * found.runs
     if screen.json:
-        screen.document(_told(found, again, strangers))
+        screen.document(_told(found, again, guessed.strangers))
     else:
-        _report(screen, plan, found, again, strangers)
+        _report(screen, plan, found, again, guessed)
     if too_many and not screen.json:
         share = found.failed / found.runs
         complain(screen, f"{share:.1%} of the runs failed, more than {tolerate:.1%}.", "See the seeds above.")
     return FAILED if found.red or too_many else DONE
 
 
-def _report(screen: Screen, plan: Plan, found: Rehearsals, again: str, strangers: Sequence[str]) -> None:
+def _report(screen: Screen, plan: Plan, found: Rehearsals, again: str, guessed: Guessed) -> None:
     ends = ", ".join(f"{count:,} {status}" for status, count in found.statuses.most_common())
     faults = f"{found.faults.total():,} faults ({found.crashes:,} crashes)"
     screen.say(f"{found.runs:,} runs of {plan.definition.name} under {faults}: {ends}")
-    if strangers:
+    if guessed.strangers:
+        named = ", ".join(guessed.strangers)
         screen.say(
-            f"not registered here, so taken to act at most once and to give {{}}: {', '.join(strangers)}",
+            f"not registered here, so taken to act at most once and to give {{}}: {named}", style="dim"
+        )
+    if guessed.undeclared and any(code == "expression_error" for _, code in found.broken):
+        named, one = ", ".join(guessed.undeclared), guessed.undeclared[0]
+        screen.say(
+            f"these declare no fields of what they give, so it is {{}}: {named}; say it with"
+            f" --gives {one}=JSON",
             style="dim",
         )
     worst = found.by_weight()[:LISTED_MAX]
