@@ -162,3 +162,16 @@ def test_warnings_are_told_and_let_pass(tmp_path: Path) -> None:
     found = dirigent("lint", file, "-o", "json").data["files"][0]
     assert found["valid"]
     assert [(warning["code"], warning["line"]) for warning in found["warnings"]] == [("WL007", 3)]
+
+
+def test_a_workflow_that_is_not_stored_is_named_before_the_first_step(tmp_path: Path) -> None:
+    """Once it is stored, nothing is said."""
+    inner, outer, data = tmp_path / "inner.yaml", tmp_path / "outer.yaml", tmp_path / "data"
+    inner.write_text("name: inner\nsteps: [{id: a, type: transform, parameters: {n: 1}}]\n")
+    outer.write_text("name: outer\nsteps: [{id: start, type: subworkflow, workflow: inner}]\n")
+    missing = dirigent("run", outer, data=data)
+    assert missing.code == 1
+    assert "note: start starts the workflow 'inner', and there is none yet" in missing.err
+    dirigent("workflow", "save", inner, data=data)
+    stored = dirigent("run", outer, data=data)
+    assert (stored.code, stored.err) == (0, "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -72,6 +72,8 @@ def run_command(
 
         async def start() -> tuple[str, Definition]:
             level = level_of(autonomy)
+            for note in _starts_what_is_not_stored(dirigent, definition, org or settings.tenant):
+                common.screen().warn(note)
             started = await dirigent.intake.run_workflow(definition, given, tenant=org, autonomy=level)
             return started, definition
 
@@ -79,6 +81,22 @@ def run_command(
 
     work = run_and_watch(settings, common.screen(), begin, autonomy=autonomy)
     return interruptible(work, common.screen(), HINT)
+
+
+def _starts_what_is_not_stored(dirigent: Dirigent, definition: Definition, tenant: str) -> Iterator[str]:
+    """What to say of each step that names a workflow which is not there now, and would fail."""
+    from dirigent.domain.errors import NotFound
+
+    for step in definition.every_step():
+        if not step.workflow or "${" in step.workflow:
+            continue
+        try:
+            dirigent.library.find(tenant, step.workflow)
+        except NotFound:
+            yield (
+                f"note: {step.id} starts the workflow {step.workflow!r}, and there is none yet;"
+                " `dirigent workflow save FILE` stores one."
+            )
 
 
 def level_of(autonomy: str | None) -> Autonomy | None:
