@@ -251,7 +251,7 @@ def test_stored_workflows_beside_a_server(tmp_path: Path) -> None:
         [saved] = dirigent(*store, "save", second, "-o", "json", data=data).data
         assert (saved["version"], saved["is_new"]) == (2, True)
         [trigger] = dirigent("trigger", "list", "-o", "json", data=data).data
-        assert trigger["type"] == "event"
+        assert (trigger["type"], trigger["workflow"]) == ("event", "Say Hello")
         run = (*store, "run", "say-hello", "-o", "json")
         assert dirigent(*run, data=data).data["output"] == {"text": "Good day"}
         rolled = dirigent(*store, "rollback", "say-hello", 1, "--note", "stiff", data=data)

@@ -344,13 +344,16 @@ async def test_a_paused_workflow_starts_nothing(http: httpx2.AsyncClient) -> Non
 
 async def test_a_saved_workflow_has_its_triggers_at_work(http: httpx2.AsyncClient) -> None:
     """From the answer on; while it is paused they rest."""
-    await _created(http, HELLO + "triggers: [{type: event, event_type: guest.came}]\n")
-    assert (await http.get("/api/v1/triggers")).json()["total"] == 1
+    created = await _created(http, HELLO + "triggers: [{type: event, event_type: guest.came}]\n")
+    [trigger] = (await http.get("/api/v1/triggers")).json()["triggers"]
+    assert (trigger["workflow_id"], trigger["workflow"]) == (created["id"], "Say Hello")
     event = {"type": "guest.came", "id": "e1", "source": "door", "data": {}}
     told = await http.post("/api/v1/events", json=event)
     assert told.is_success, told.text
     [run] = (await http.get("/api/v1/executions")).json()["executions"]
-    assert (run["workflow"], run["trigger_type"]) == ("Say Hello", "event")
+    assert (run["workflow_id"], run["trigger_type"]) == (created["id"], "event")
+    [firing] = (await http.get("/api/v1/triggers/firings")).json()["firings"]
+    assert (firing["workflow_id"], firing["workflow"]) == (created["id"], "Say Hello")
     await http.post(f"{WORKFLOWS}/say-hello/pause")
     assert (await http.get("/api/v1/triggers")).json()["total"] == 0
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dirigent.api.execution_models import WorkflowId
+
 EVENT: dict[str, Any] = {
     "type": "campaign.content_requested",
     "source": "crm",
@@ -107,7 +109,8 @@ class TriggerModel(BaseModel):
                 {
                     "id": TRIGGER,
                     "org_id": "org_123",
-                    "workflow_id": "ai_content",
+                    "workflow_id": "5c1b0f0e-8a35-4a52-9d1c-0a2f6c1d7b11",
+                    "workflow": "ai_content",
                     "type": "event",
                     "fires_for": "campaign.content_requested",
                     "overlap": "allow",
@@ -120,7 +123,8 @@ class TriggerModel(BaseModel):
 
     id: str
     org_id: str
-    workflow_id: str
+    workflow_id: WorkflowId
+    workflow: str
     type: str
     fires_for: str = Field(description="The type of event, or the time.")
     overlap: str
@@ -167,7 +171,8 @@ class FiringModel(BaseModel):
                 {
                     "execution_id": EXECUTION,
                     "trigger": TRIGGER,
-                    "workflow_id": "ai_content",
+                    "workflow_id": "5c1b0f0e-8a35-4a52-9d1c-0a2f6c1d7b11",
+                    "workflow": "ai_content",
                     "cause": "evt-ext-1",
                     "decision": "started",
                     "reason": "",
@@ -180,7 +185,8 @@ class FiringModel(BaseModel):
 
     execution_id: str
     trigger: str
-    workflow_id: str
+    workflow_id: WorkflowId
+    workflow: str
     cause: str
     decision: str
     reason: str

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Query
 from dirigent.api.bodies import StrictRoute
 from dirigent.api.event_models import FiringPage, TriggerFired, TriggerModel, TriggerPage, TriggerWish
 from dirigent.api.listing import Limit
-from dirigent.api.services import Given
+from dirigent.api.services import Given, Services
 from dirigent.api.tenancy import Asked
 from dirigent.api.times import iso
-from dirigent.intake.triggers.at_work import trigger_told
+from dirigent.intake.triggers.at_work import TriggerState, trigger_told
 from dirigent.ports import FiringRow
 
 router = APIRouter(prefix="/api/v1/triggers", tags=["triggers"], route_class=StrictRoute)
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/v1/triggers", tags=["triggers"], route_class=Str
 @router.get("", response_model=TriggerPage)
 async def list_triggers(given: Given, asked: Asked) -> dict[str, Any]:
     """The triggers at work."""
-    shown = [trigger_told(state) for state in given.triggers.states(asked)]
+    shown = [_trigger(given, state) for state in given.triggers.states(asked)]
     return {"triggers": shown, "total": len(shown)}
 
 
@@ -37,7 +37,7 @@ async def list_firings(
 ) -> dict[str, Any]:
     """What became of every firing, newest first; also why nothing was started."""
     rows = given.triggers.firings.firings(asked, trigger=trigger, decision=decision, limit=limit)
-    return {"firings": [_firing(row) for row in rows], "total": len(rows)}
+    return {"firings": [_firing(given, row) for row in rows], "total": len(rows)}
 
 
 @router.post("/{trigger}/fire", status_code=202, response_model=TriggerFired)
@@ -57,7 +57,7 @@ async def pause_trigger(
     """Let a trigger start nothing until it is resumed."""
     wish = body or TriggerWish()
     await given.triggers.pause(trigger, wish.actor or given.actor, wish.reason, tenant=asked or "")
-    return trigger_told(given.triggers.state(trigger, tenant=asked or ""))
+    return _trigger(given, given.triggers.state(trigger, tenant=asked or ""))
 
 
 @router.post("/{trigger}/resume", response_model=TriggerModel)
@@ -67,14 +67,23 @@ async def resume_trigger(
     """Let a trigger start executions again."""
     wish = body or TriggerWish()
     await given.triggers.resume(trigger, wish.actor or given.actor, tenant=asked or "")
-    return trigger_told(given.triggers.state(trigger, tenant=asked or ""))
+    return _trigger(given, given.triggers.state(trigger, tenant=asked or ""))
 
 
-def _firing(row: FiringRow) -> dict[str, Any]:
+def _trigger(given: Services, state: TriggerState) -> dict[str, Any]:
+    armed = state.armed
+    return {
+        **trigger_told(state),
+        "workflow_id": given.library.id_of(armed.tenant, armed.definition.name),
+    }
+
+
+def _firing(given: Services, row: FiringRow) -> dict[str, Any]:
     return {
         "execution_id": row.execution_id,
         "trigger": row.trigger,
-        "workflow_id": row.workflow,
+        "workflow_id": given.library.id_of(row.tenant, row.workflow),
+        "workflow": row.workflow,
         "cause": row.cause,
         "decision": row.decision,
         "reason": row.reason,

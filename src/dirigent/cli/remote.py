@@ -96,9 +96,9 @@ class Server:
         return self._post("/api/v1/events", event)
 
     def triggers(self) -> list[dict[str, Any]]:
-        """The triggers at work."""
-        found: list[dict[str, Any]] = self._ask("GET", "/api/v1/triggers")["triggers"]
-        return found
+        """The triggers at work, told as `trigger_told` does; the id of a workflow is for who speaks HTTP."""
+        found = self._ask("GET", "/api/v1/triggers")["triggers"]
+        return [{name: value for name, value in one.items() if name != "workflow_id"} for one in found]
 
     def with_trigger(self, act: str, trigger: str, org: str | None, body: dict[str, Any]) -> dict[str, Any]:
         """Fire, pause or resume a trigger."""

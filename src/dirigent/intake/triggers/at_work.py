@@ -218,7 +218,7 @@ def trigger_told(state: TriggerState) -> dict[str, Any]:
     return {
         "id": armed.id,
         "org_id": armed.tenant,
-        "workflow_id": armed.definition.name,
+        "workflow": armed.definition.name,
         "type": armed.kind,
         "fires_for": armed.fires_for,
         "overlap": armed.overlap.value,
