@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from dirigent.storage.sqlite.lock import Holder, describe
 from tests.acceptance.terminal import DORMANT, TENANT, dirigent, write_books, write_goal
@@ -27,6 +31,7 @@ COMMAND = [
 ]
 EXAMPLES = Path(__file__).parents[2] / "examples" / "workflows"
 WAIT_SECONDS_MAX = 60.0
+JSON = {"content-type": "application/json"}
 SLOW = """\
 workflow:
   name: slow
@@ -141,6 +146,37 @@ def test_a_reader_who_leaves(tmp_path: Path) -> None:
         assert process.stderr.read() == ""
         process.stderr.close()
         assert process.wait(WAIT_SECONDS_MAX) == 0
+
+
+def test_a_server_says_to_programs_where_it_is(tmp_path: Path) -> None:
+    """With `-o json` what it says first is one document, with its address and folder."""
+    process = _start("serve", "--port", "0", "-o", "json", data=tmp_path)
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while not ((holder := describe(tmp_path)) and holder.url) and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+    process.send_signal(signal.SIGTERM)
+    out, err = _ended(process)
+    assert holder is not None, err
+    said, _ = json.JSONDecoder().raw_decode(out)
+    assert (said["url"], said["data"]) == (holder.url, str(tmp_path.resolve()))
+
+
+def test_a_socket_of_a_server(tmp_path: Path) -> None:
+    """What another command has it do is told over its WebSocket, which is closed when the server stops."""
+    file, data = tmp_path / "slow.yaml", tmp_path / "data"
+    file.write_text(SLOW)
+    assert dirigent("workflow", "save", file, data=data).code == 0
+    with ExitStack() as client:
+        with _served(data) as holder:
+            address = holder.url.replace("http://", "ws://")
+            follower = client.enter_context(connect(f"{address}/ws?channels=executions", proxy=None))
+            assert json.loads(follower.recv(WAIT_SECONDS_MAX))["type"] == "hello"
+            urlopen(Request(f"{holder.url}/api/v1/workflows/slow/execute", b"{}", JSON)).close()
+            told = [json.loads(follower.recv(WAIT_SECONDS_MAX)) for _ in range(2)]
+            assert [message["type"] for message in told] == ["execution.started", "step.waiting"]
+        with pytest.raises(ConnectionClosed):
+            follower.recv(WAIT_SECONDS_MAX)
+        assert follower.close_code == 1012
 
 
 def test_beside_a_server(books: Path, tmp_path: Path) -> None:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
 from uvicorn.server import ServerState
+from websockets.asyncio.client import connect
 
-from dirigent.cli.patience import Impatient
+from dirigent.cli.patience import Impatient, ImpatientSocket
 
 SECONDS_MAX = 20.0
+CUT = asyncio.Event()
+A_LOT = b"x" * 1_000_000
+UPGRADE = (
+    b"GET /lot HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+    b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 WHOLE = b"GET /%s HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
@@ -22,24 +31,61 @@ class VeryImpatient(Impatient):
     head_seconds = 0.05
 
 
+class VeryImpatientSocket(ImpatientSocket):
+    """As the real one, in less time; says when it is over."""
+
+    linger_seconds = 0.05
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        CUT.set()
+
+
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers; what is asked for under /slow after more than the patience there is."""
+    """Answers; what is asked for under /slow after more than the patience there is.
+
+    A socket is told when that patience is over twice; or, under /lot, all at once and then its end.
+    """
+    if scope["type"] == "websocket":
+        await tell(scope["path"], send)
+        return
     if scope["path"] == "/slow":
         await asyncio.sleep(0.2)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
 
+async def tell(path: str, send: Any) -> None:
+    """What a socket is told."""
+    await send({"type": "websocket.accept"})
+    if path == "/lot":
+        for _ in range(20):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await send({"type": "websocket.send", "bytes": A_LOT})
+        await send({"type": "websocket.close", "code": 4008, "reason": "slow"})
+        return
+    await asyncio.sleep(3 * VeryImpatient.head_seconds)
+    await send({"type": "websocket.send", "text": "still here"})
+
+
 @asynccontextmanager
-async def connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection to a server on a free port of this machine."""
-    config = uvicorn.Config(app, http=VeryImpatient, lifespan="off", log_config=None)
+async def served() -> AsyncIterator[tuple[str, int]]:
+    """A server on a free port of this machine, and where it is."""
+    config = uvicorn.Config(app, http=VeryImpatient, ws=VeryImpatientSocket, lifespan="off", log_config=None)
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: VeryImpatient(config, state, {}), "127.0.0.1", 0)
     async with server, asyncio.timeout(SECONDS_MAX):
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        yield server.sockets[0].getsockname()
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection to a server on a free port of this machine."""
+    async with served() as address:
+        reader, writer = await asyncio.open_connection(*address)
         yield reader, writer
         writer.close()
 
@@ -67,3 +113,23 @@ async def test_waiting_for_the_answer() -> None:
     async with connected() as (reader, writer):
         writer.write(WHOLE % b"slow")
         assert b"ok" in await reader.readuntil(b"ok")
+
+
+async def test_a_web_socket() -> None:
+    """One that was opened has said what it wants and may be silent for longer."""
+    async with served() as (host, port), connect(f"ws://{host}:{port}/", proxy=None) as client:
+        assert await client.recv() == "still here"
+
+
+async def test_a_web_socket_that_takes_nothing() -> None:
+    """Its end is put behind what was to go; where that is not taken in either, the connection is cut."""
+    CUT.clear()
+    async with served() as address:
+        lazy = socket.socket()
+        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        lazy.connect(address)
+        lazy.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(lazy, UPGRADE)
+        await CUT.wait()
+        lazy.close()

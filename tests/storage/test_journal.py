@@ -35,6 +35,23 @@ async def test_a_closed_journal_opens_where_it_ended(tmp_path: Path) -> None:
     await journal.close()
 
 
+async def test_followers_are_told_of_what_is_durable(tmp_path: Path) -> None:
+    """Each time there is more to read, and not before; one that has stopped is told nothing."""
+    journal = SqliteJournal.open(tmp_path)
+    told: list[tuple[int, int]] = []
+    stop = journal.follow(lambda: told.append((journal.durable, len(journal.tail(0)))))
+    first = journal.append("a", 0, [note(1), note(2)])
+    assert told == []
+    await first
+    await journal.append("b", 0, [note(3)])
+    assert told == [(2, 2), (3, 3)]
+    stop()
+    stop()
+    await journal.append("b", 1, [note(4)])
+    assert len(told) == 2
+    await journal.close()
+
+
 async def test_what_was_written_long_ago_reads_like_what_was_written_now(tmp_path: Path) -> None:
     """A stream gives the same events while it is at hand, when others have displaced it, and anew."""
     large = {"text": "x" * 1000}

@@ -133,7 +133,7 @@ def _announce(screen: Screen, dirigent: Dirigent, url: str) -> None:
     addresses = {
         "API": f"{url}/openapi.json",
         "health": f"{url}/api/are/health",
-        "data": settings.data_folder.resolve(),
+        "data": str(settings.data_folder.resolve()),
         "delivery": "on: approved messages leave"
         if settings.allow_delivery
         else "off: every message is held",

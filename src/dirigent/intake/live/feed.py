@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -204,8 +204,11 @@ class LiveFeed:
         if durable <= self._position:
             return False
         self._position, notices = await self._page(self._present_reader, self._position, durable)
+        of_tenant: defaultdict[str, list[Notice]] = defaultdict(list)
+        for notice in notices:
+            of_tenant[notice.tenant].append(notice)
         for subscription in tuple(self._present):
-            subscription.offer(notices, self._position)
+            subscription.offer(of_tenant.get(subscription.interest.tenant, []), self._position)
         return True
 
     async def _page(self, readers: ThreadPoolExecutor, after: int, durable: int) -> tuple[int, list[Notice]]:
@@ -261,7 +264,7 @@ class Subscription:
         return notices
 
     def offer(self, notices: list[Notice], position: int) -> None:
-        """The present has come to a position; these are all there was on the way."""
+        """The present has come to a position; these are all there was of the tenant on the way."""
         wanted = self._wanted(notices, self._kept_from)
         self._waiting += wanted
         self._waiting_characters += sum(len(notice.text) for notice in wanted)
