@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dirigent import Dirigent
+from dirigent import Dirigent, Effect, Risk, action, agent
 from dirigent.domain.errors import TransientError
 from dirigent.domain.policy import Autonomy
 from dirigent.interpreter.loading import definition_from
@@ -331,3 +331,41 @@ def test_a_signal_that_would_only_fail_the_step_is_refused(tmp_path: Path) -> No
     for told in (taken, again):
         assert (told.code, "kept" in told.out) == (0, False)
         assert "It waits for: a person (agree)" in told.out
+
+
+def test_resume_names_what_waits_for_word_on_an_effect(unclear: Path) -> None:
+    """It is neither an event nor a time that such a run waits for."""
+    said = dirigent("resume", data=unclear)
+    assert (said.code, "Waiting for word on what was sent: 1. See dirigent outcomes" in said.out) == (0, True)
+    assert "an event" not in said.out
+
+
+@agent("sleeper", domain="test")
+class Sleeper:
+    """Says that it sleeps, and does."""
+
+    asleep = asyncio.Event()
+
+    @action(risk=Risk.R0, effect=Effect.PURE)
+    async def sleep(self) -> None:
+        """Sleep for good."""
+        Sleeper.asleep.set()
+        await asyncio.Event().wait()
+
+
+def test_a_run_that_nobody_works_on_names_the_command_that_does(tmp_path: Path) -> None:
+    """It waits for nothing but a process; while one is at it, nothing is said."""
+
+    async def interrupted() -> tuple[str, str]:
+        Sleeper.asleep = asyncio.Event()
+        steps = [{"id": "s", "type": "agent", "agent": "sleeper", "action": "sleep"}]
+        async with Dirigent(tmp_path, agents=[Sleeper]) as working:
+            definition = definition_from({"name": "night", "steps": steps})
+            run = await working.intake.run_workflow(definition)
+            await Sleeper.asleep.wait()
+            return run, dirigent("show", run, data=tmp_path).out
+
+    run, meanwhile = asyncio.run(interrupted())
+    assert "dirigent resume" not in meanwhile
+    told = dirigent("show", run, data=tmp_path).out
+    assert re.search(f"dirigent resume {run} +nobody works on it", told)

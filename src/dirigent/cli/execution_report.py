@@ -164,6 +164,10 @@ def _next_commands(books: Books, reading: Reading, waits: Sequence[Wait]) -> Ite
     asked = next(iter(books.engine.approvals(execution=own)), None)
     if asked is not None:
         yield f"dirigent approvals show {asked.approval_id}", "what exactly is asked"
+    if any(wait.kind == "outcome" for wait in waits):
+        yield f"dirigent outcomes --execution {own}", "what was sent, when, under which key"
+    if not (waits or books.held or reading.ended_at):
+        yield f"dirigent resume {own.partition('/')[0]}", "nobody works on it; go on where it stopped"
     yield from {wait.command: wait.note for wait in waits[:WAITS_SHOWN]}.items()
     if len(waits) > WAITS_SHOWN:
         yield f"dirigent show {own} -o json", f"all {len(waits)} waits"

@@ -72,8 +72,7 @@ def _own_waits(engine: Engine, reading: Reading) -> Iterator[Wait]:
             yield wait(step=name, kind="time", what=step.reason, command=command, note=note)
         elif step.status == "outcome_unknown":
             command, what = f"dirigent resolve {own} '{name}' --happened", "word on what it sent"
-            note = f"or --not-happened; see dirigent outcomes --execution {own}"
-            yield wait(step=name, kind="outcome", what=what, command=command, note=note)
+            yield wait(step=name, kind="outcome", what=what, command=command, note="or --not-happened")
 
 
 def fields_filtered(engine: Engine, execution_id: str, step: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dirigent.domain.policy import Autonomy
     from dirigent.domain.workflow import Definition
     from dirigent.interpreter.reading import Reading
+    from dirigent.ports import ExecutionRow
     from dirigent.settings import Settings
 
     Beginning = Callable[[], Awaitable[tuple[str, Definition]]]
@@ -233,7 +234,6 @@ async def _resume_all(dirigent: Dirigent, screen: Screen, progress: RunProgress)
 
     resumed = [execution_id for execution_id in dirigent.resumed if "/" not in execution_id]
     resting = [root for root in resumed if await rests_at_once(dirigent.engine, root)]
-    waiting = Counter(status for root in resting if (status := dirigent.engine.row(root).status) in UNDER_WAY)
     roots = [
         root for root in resumed if root not in resting or dirigent.engine.row(root).status not in UNDER_WAY
     ]
@@ -243,14 +243,26 @@ async def _resume_all(dirigent: Dirigent, screen: Screen, progress: RunProgress)
     rows = [dirigent.engine.row(root) for root in roots]
     if screen.json:
         screen.document(rows)
-    elif rows:
+        return DONE if all(row.status in GOOD for row in rows) else FAILED
+    if rows:
         screen.show(list_executions(rows, screen.console.width))
     else:
         screen.say("Nothing was interrupted.")
-        if people := waiting.pop("awaiting_approval", 0):
-            screen.say(f"Waiting for a person: {people}. See dirigent approvals")
-        for status, number in sorted(waiting.items()):
-            screen.say(
-                f"Waiting for an event, a time or a signal: {number}. See dirigent ls --status {status}"
-            )
+    left = [row for root in resumed if (row := dirigent.engine.row(root)).status in UNDER_WAY]
+    _tell_what_waits(screen, dirigent, left)
     return DONE if all(row.status in GOOD for row in rows) else FAILED
+
+
+def _tell_what_waits(screen: Screen, dirigent: Dirigent, rows: Sequence[ExecutionRow]) -> None:
+    """How many executions wait for what, and where to see which."""
+    unclear = {row.execution_id.partition("/")[0] for row in dirigent.engine.unknown_outcomes()}
+    waiting = Counter(
+        "" if row.execution_id in unclear and row.status != "awaiting_approval" else row.status
+        for row in rows
+    )
+    if people := waiting.pop("awaiting_approval", 0):
+        screen.say(f"Waiting for a person: {people}. See dirigent approvals")
+    if asked := waiting.pop("", 0):
+        screen.say(f"Waiting for word on what was sent: {asked}. See dirigent outcomes")
+    for status, number in sorted(waiting.items()):
+        screen.say(f"Waiting for an event, a time or a signal: {number}. See dirigent ls --status {status}")
