@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from dirigent.cli.server import listening
 from dirigent.storage.sqlite.lock import Holder, describe
 from tests.acceptance.terminal import DORMANT, TENANT, dirigent, write_books, write_goal
 
@@ -374,6 +376,14 @@ def test_a_server_is_stopped_as_soon_as_it_is_known(tmp_path: Path) -> None:
     for number in range(3):
         with _served(tmp_path / f"data{number}"):
             pass
+
+
+def test_no_answer_waits_for_an_acknowledgement() -> None:
+    """A connection sends what it has at once; else each answer on one that is kept takes 40 ms."""
+    with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
