@@ -27,6 +27,7 @@ SUBJECTS = {
     "taking_up": "a run of a hundred thousand events, taken up after a restart",
     "history": "steps a second over a store that has seen a great deal",
     "events": "events a second, durable and matched against a thousand triggers",
+    "telling": "from an event on stable storage to whoever follows over a WebSocket",
     "crowd": "a hundred thousand executions that wait",
     "plans": "from a goal to its checked plan",
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks import events, targets
+from benchmarks import events, targets, telling
 from benchmarks.figures import Figure, lines, missed, percentile
 from benchmarks.limit import BareLoop
 from benchmarks.work import SIGNAL, Bench, chain, fan, held_after, items_of, parked, timed, told, wide
@@ -114,3 +114,11 @@ async def test_the_promised_rate_of_events_is_asked_for(tmp_path: Path) -> None:
         assert len(dirigent.event_index.events()) == len(happened)
         assert not dirigent.engine.executions()
         assert not dirigent.triggers.firings.firings()
+
+
+async def test_every_event_of_a_followed_run_is_timed(tmp_path: Path) -> None:
+    """Its start and end, and those of each step; none is seen before it is on stable storage."""
+    for pause_s in (0.0, 0.001):
+        times = await telling.seen(tmp_path / str(pause_s), pause_s, count=3)
+        assert len(times) == 3 * (2 + 2 * telling.STEPS)
+        assert min(times) >= 0
