@@ -244,3 +244,30 @@ def test_a_run_that_is_paused_while_it_undoes_says_both(tmp_path: Path) -> None:
     resumed = command("resume", own, "-o", "json", data=tmp_path, DIRIGENT_AGENTS=f"{__name__}:Hotel")
     assert (resumed.data["status"], resumed.data["paused"]) == ("failed", False)
     assert Hotel.done == ["book", "free"]
+
+
+LEFT = """
+name: left
+steps:
+  - {id: one, type: agent, agent_type: hotel, action: book,
+     compensate: {agent_type: hotel, action: free, parameters: {x: "${output.number}"}}}
+  - {id: two, type: agent, agent_type: hotel, action: book, compensate: {agent_type: hotel, action: free}}
+  - {id: each, type: foreach, foreach: "${input.rooms}", steps: [{id: a, type: transform}]}
+"""
+
+
+def test_what_could_not_be_undone_stands_in_front(tmp_path: Path) -> None:
+    """Beside why the run failed, in words; in JSON with what was undone."""
+    file, own = tmp_path / "left.yaml", f"{__name__}:Hotel"
+    file.write_text(LEFT)
+    data = tmp_path / "data"
+    said = command("run", file, "-i", "rooms=5", "-o", "json", data=data, DIRIGENT_AGENTS=own)
+    assert said.data["error"]["message"].startswith(
+        "The foreach of each, 'input.rooms', gave a whole number."
+    )
+    undone = {one["step"]: one.get("error") for one in said.data["compensations"]}
+    assert list(undone) == ["two", "one"]
+    assert undone["two"] is None
+    shown = command("show", said.data["execution_id"], data=data).out
+    assert "not undone  one: compensate: The expression 'output.number' failed" in shown
+    assert "Output" not in shown

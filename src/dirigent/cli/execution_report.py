@@ -38,7 +38,7 @@ def show_execution(screen: Screen, books: Books, reading: Reading, *, everything
             screen.say(f"… {len(steps) - len(shown)} more: dirigent show {reading.execution_id} --all")
     for refusal in reading.refusals:
         screen.say(f"refused: {refusal.agent}.{refusal.action} in {refusal.step}: {refusal.reason}")
-    if reading.output is not None:
+    if reading.output is not None and (reading.output or reading.status not in WITHOUT_RESULT):
         screen.heading("Output")
         screen.show(quoted(_json(reading.output, everything=everything)))
     screen.heading("Where to look next")
@@ -62,6 +62,7 @@ def execution_as_dict(reading: Reading, waits: Sequence[Wait] = ()) -> dict[str,
         "waits_for": [asdict(wait) for wait in waits],
         "output": reading.output,
         "error": plain(reading.error),
+        "compensations": plain(list(reading.compensations)),
         "spent": round(reading.spent, 6),
         "started_at": moment(started.at),
         "finished_at": moment(reading.ended_at) if reading.ended_at else None,
@@ -105,6 +106,9 @@ def _standing(reading: Reading, waits: Sequence[Wait]) -> Iterator[tuple[str, An
         yield "waits for", waits_in_words(waits, reading.execution_id)
     if reading.error:
         yield "why", f"{reading.error.message} ({reading.error.code})"
+    left = [note for note in reading.compensations if note.error is not None]
+    if left:
+        yield "not undone", "; ".join(f"{note.step}: {note.error.message}" for note in left if note.error)
     yield "tenant", started.passport.tenant
     yield "cost", amount(reading.spent)
     if reading.ended_at:

@@ -21,6 +21,7 @@ from dirigent.domain.event import (
 from dirigent.domain.ids import approval_id, child_execution_id
 from dirigent.domain.patterns import is_pattern
 from dirigent.domain.workflow import BLOCKS, Kind
+from dirigent.interpreter.cel_words import kind_in_words
 from dirigent.interpreter.deciding import (
     decide_condition,
     decide_loop,
@@ -230,7 +231,8 @@ def _fan_out(turn: Turn, step: str) -> None:
     assert node.foreach is not None, "only foreach steps fan out"
     items = node.foreach.evaluate(turn.scope(node.foreach.names, step=step))
     if not isinstance(items, list):
-        raise ExpressionError(f"foreach of {step} gave {type(items).__name__}.", fix="It must give a list.")
+        message = f"The foreach of {step}, {node.foreach.source!r}, gave {kind_in_words(items)}."
+        raise ExpressionError(message, fix="It must give a list.")
     if len(items) > FANOUT_MAX:
         raise ExpressionError(f"foreach of {step} gave {len(items)} items.", fix=f"At most {FANOUT_MAX}.")
     record(turn, step, FanOutStarted(at=turn.state.now, step=step, items=items))

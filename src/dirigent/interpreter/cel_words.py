@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 _TYPES = {
     "int64": "a whole number",
@@ -17,6 +18,15 @@ _TYPES = {
     "bytes": "bytes",
     "timestamp": "a time",
     "duration": "a span of time",
+}
+_KINDS: dict[type, str] = {
+    int: _TYPES["int64"],
+    float: _TYPES["double"],
+    str: _TYPES["string"],
+    bool: _TYPES["bool"],
+    list: _TYPES["list"],
+    dict: _TYPES["map"],
+    type(None): _TYPES["null"],
 }
 _WITHOUT_TYPES = {
     "_&&_": "'&&' and 'and' take what is true or false",
@@ -43,6 +53,11 @@ def in_words(reason: str) -> tuple[str, str]:
     if found := _OVERLOAD.match(reason):
         return _overload(found[1] or "", found[2], found[3] or "")
     return reason, ""
+
+
+def kind_in_words(value: Any) -> str:
+    """What kind of JSON value it is."""
+    return _KINDS[type(value)]
 
 
 def _overload(receiver: str, function: str, arguments: str) -> tuple[str, str]:
