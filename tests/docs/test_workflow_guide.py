@@ -13,9 +13,18 @@ import pytest
 from dirigent import Dirigent
 from dirigent.api.app import create_app
 from dirigent.domain.errors import InvalidDefinition
+from dirigent.execution import gates
 from dirigent.intake.workflows import inspect_written
+from dirigent.interpreter import beginning, durations, expression, positions
 from dirigent.interpreter.loading import Inspected
 from dirigent.interpreter.problems import Problem
+from dirigent.interpreter.written import (
+    ATTEMPTS_MAX,
+    BLOCK_DEPTH_MAX,
+    ITERATIONS_MAX,
+    PARALLEL_MAX,
+    STEPS_MAX,
+)
 from dirigent.settings import read_settings
 from tests.acceptance.terminal import dirigent as command
 from tests.acceptance.wire import client_of
@@ -146,3 +155,21 @@ def test_every_link_inside_the_guide_leads_to_a_heading() -> None:
     }
     links = set(re.findall(r"\]\(#([^)]+)\)", TEXT))
     assert links <= headings, links - headings
+
+
+def test_the_limits_of_the_guide_are_those_of_the_code() -> None:
+    """Every number of the table, as it is written in the code."""
+    told = dict(re.findall(r"^\| (.+?) \| ([\d,]+)", TEXT.partition("## Limits")[2], re.MULTILINE))
+    assert {what: int(number.replace(",", "")) for what, number in told.items()} == {
+        "the text of a definition": positions.BYTES_MAX // 1024,
+        "steps": STEPS_MAX,
+        "nesting": positions.DEPTH_MAX,
+        "an expression": expression.MAX_LENGTH,
+        "items of a `foreach`": beginning.FANOUT_MAX,
+        "times round a `loop`": ITERATIONS_MAX,
+        "blocks inside blocks": BLOCK_DEPTH_MAX,
+        "workflows that start each other": gates.DEPTH_MAX,
+        "attempts of a step": ATTEMPTS_MAX,
+        "a wait or time limit": durations.LONGEST_MS // (24 * 3600 * 1000),
+    }
+    assert f"at once {PARALLEL_MAX}" in TEXT
