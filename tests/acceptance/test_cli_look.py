@@ -131,6 +131,7 @@ def test_reading_while_another_process_holds_the_folder(data: Path, goal: str) -
         said = dirigent("run", HELLO, data=data)
     assert said.code == 3
     assert "is held by process" in said.err
+    assert "`dirigent resume` goes on with what it was at" in said.err
     assert "the other one" in said.err
     assert "fix:" in said.err
 

@@ -122,5 +122,6 @@ def _busy(path: Path) -> DataFolderBusy:
         f"{path.parent} is held by process {holder.pid} ({holder.command}) since {holder.since}{where}.",
         fix=f"End that process first, or hand it the work: {holder.url}/openapi.json says how."
         if holder.url
-        else "End that process first.",
+        else "Wait for its end, or end it with Ctrl-C: `dirigent resume` goes on with what it was at."
+        " `dirigent serve` takes commands while it works.",
     )
