@@ -7,7 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import uvicorn
 from uvicorn.server import ServerState
@@ -16,13 +16,20 @@ from websockets.asyncio.client import connect
 from dirigent.cli.patience import Impatient, ImpatientSocket
 
 SECONDS_MAX = 20.0
-CUT = asyncio.Event()
+PING = b"\x89\xfd\0\0\0\0" + b"x" * 125
 A_LOT = b"x" * 1_000_000
 UPGRADE = (
-    b"GET /lot HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+    b"GET /%s HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
     b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
 WHOLE = b"GET /%s HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+class Seen:
+    """What a test saw of its sockets: that one was cut off, and which were held back."""
+
+    cut: ClassVar[asyncio.Event]
+    paused: ClassVar[list[asyncio.Transport]]
 
 
 class VeryImpatient(Impatient):
@@ -36,9 +43,13 @@ class VeryImpatientSocket(ImpatientSocket):
 
     linger_seconds = 0.05
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        Seen.paused.append(self.transport)
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        CUT.set()
+        Seen.cut.set()
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -58,6 +69,9 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 async def tell(path: str, send: Any) -> None:
     """What a socket is told."""
     await send({"type": "websocket.accept"})
+    if path == "/silent":
+        await Seen.cut.wait()
+        return
     if path == "/lot":
         for _ in range(20):
             with contextlib.suppress(TimeoutError):
@@ -72,6 +86,7 @@ async def tell(path: str, send: Any) -> None:
 @asynccontextmanager
 async def served() -> AsyncIterator[tuple[str, int]]:
     """A server on a free port of this machine, and where it is."""
+    Seen.cut, Seen.paused = asyncio.Event(), []
     config = uvicorn.Config(app, http=VeryImpatient, ws=VeryImpatientSocket, lifespan="off", log_config=None)
     config.load()
     state = ServerState()
@@ -123,13 +138,31 @@ async def test_a_web_socket() -> None:
 
 async def test_a_web_socket_that_takes_nothing() -> None:
     """Its end is put behind what was to go; where that is not taken in either, the connection is cut."""
-    CUT.clear()
-    async with served() as address:
-        lazy = socket.socket()
+    async with served() as address, lazy_client(address, b"lot"):
+        await Seen.cut.wait()
+
+
+async def test_pings_without_end() -> None:
+    """Who sends pings and takes in no answer is read no further, so that answers do not gather."""
+    async with served() as address, lazy_client(address, b"silent") as lazy:
+        loop = asyncio.get_running_loop()
+        flood = asyncio.ensure_future(loop.sock_sendall(lazy, PING * 500_000))
+        while not (Seen.paused or flood.done()):
+            await asyncio.sleep(0)
+        assert not Seen.paused[-1].is_reading()
+        flood.cancel()
+        await asyncio.wait({flood})
+        Seen.cut.set()
+
+
+@asynccontextmanager
+async def lazy_client(address: tuple[str, int], path: bytes) -> AsyncIterator[socket.socket]:
+    """A client that opens a WebSocket and reads nothing."""
+    with socket.socket() as lazy:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         lazy.connect(address)
         lazy.setblocking(False)
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(lazy, UPGRADE)
-        await CUT.wait()
-        lazy.close()
+        await loop.sock_sendall(lazy, UPGRADE % path)
+        assert b" 101 " in await loop.sock_recv(lazy, 20)
+        yield lazy

@@ -119,9 +119,10 @@ class Telling:
 
 
 def _ending_of(ended: asyncio.Future[DirigentError]) -> Ending | None:
-    if not ended.done():
-        return None
-    error = ended.result()
+    return _ending_after(ended.result()) if ended.done() else None
+
+
+def _ending_after(error: DirigentError) -> Ending:
     if isinstance(error, TooSlow):
         return SLOW
     return Ending(STOPS if isinstance(error, Stopping) else FAILED, f"{error.code}: {error.message}")
@@ -137,5 +138,5 @@ def _result_of(task: asyncio.Task[Ending | None] | asyncio.Task[Ending]) -> Endi
     if isinstance(error, WebSocketDisconnect):
         return None
     if isinstance(error, DirigentError):
-        return Ending(FAILED, f"{error.code}: {error.message}")
+        return _ending_after(error)
     raise error

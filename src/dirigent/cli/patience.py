@@ -62,7 +62,10 @@ class Impatient(H11Protocol):
 
 
 class ImpatientSocket(WebSocketsSansIOProtocol):
-    """A WebSocket that does not wait for ever for a client that takes nothing to take in its end."""
+    """A WebSocket that does not wait for ever for a client that takes nothing to take in its end.
+
+    Nor does it read what such a client sends: answers to pings would gather without bound.
+    """
 
     linger_seconds: ClassVar[float] = 10.0
     _aborting: asyncio.TimerHandle | None = None
@@ -72,6 +75,17 @@ class ImpatientSocket(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.close":
             self.writable.set()
         await super().send(message)
+
+    def pause_writing(self) -> None:
+        """The client takes nothing more for now; nothing more is taken from it."""
+        super().pause_writing()
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client has taken what there was."""
+        super().resume_writing()
+        if not (self.read_paused or self.transport.is_closing()):
+            self.transport.resume_reading()
 
     async def run_asgi(self) -> None:
         """Serve until the end, then give the client its time."""

@@ -165,9 +165,13 @@ async def test_events_of_the_house_go_to_the_tenant_they_name() -> None:
 
 async def test_the_end() -> None:
     """Whoever follows is told that the server stops, and nobody is taken any more."""
-    feed = feed_of(Journal())
-    subscription = feed.subscribe(MINE)
+    journal = Journal()
+    journal.add("mine_1", *paused(2))
+    feed = feed_of(journal, page=1)
+    subscription, behind = feed.subscribe(MINE), feed.subscribe(MINE, 0)
     await feed.close()
     assert isinstance(subscription.ended.result(), Stopping)
+    with pytest.raises(Stopping):
+        await behind.next()
     with pytest.raises(Stopping):
         feed.subscribe(MINE)

@@ -156,6 +156,8 @@ class LiveFeed:
 
     async def page(self, after: int) -> tuple[int, list[Notice]]:
         """The next of the past: how far it was read, and what is told of it."""
+        if self._closed:
+            raise Stopping("Connect again later.")
         durable = self._journal.durable
         return await self._page(self._past_readers, after, durable)
 
