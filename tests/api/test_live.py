@@ -187,6 +187,27 @@ async def test_going_on_where_it_stopped(served: Served, dirigent: Dirigent) -> 
     assert len(pieces) == 5 * EVENTS_OF_MANY
 
 
+async def test_over_a_restart(tmp_path: Path) -> None:
+    """An id that was told before the server stopped is one to go on from afterwards."""
+    settings = read_settings(environment={}, folder=tmp_path, data_folder=tmp_path / "data")
+    async with Dirigent(settings=settings, agents=[Porter()]) as before:
+        async with telling(before) as served, served.connect(RUNS) as client:
+            await hello(client)
+            await before.run(SMALL, {"name": "Ada"})
+            last = (await until(client, *ENDS))[-1]["id"]
+        unheard = await before.run(SMALL, {"name": "Ada"})
+    async with (
+        Dirigent(settings=settings, agents=[Porter()]) as after,
+        telling(after) as served,
+        served.connect(f"{RUNS}&last_event_id={last}") as client,
+    ):
+        await hello(client)
+        live = asyncio.ensure_future(after.run(SMALL, {"name": "Ada"}))
+        messages = await until(client, *ENDS) + await until(client, *ENDS)
+        runs = [unheard.execution_id, (await live).execution_id]
+    assert [message["execution_id"] for message in messages] == [runs[0]] * 4 + [runs[1]] * 4
+
+
 async def test_from_the_past_into_the_present(dirigent: Dirigent) -> None:
     """Whoever begins in the past while much happens hears all of it, page by page, and then the present."""
     async with telling(dirigent, Bounds(page=7)) as served:
