@@ -58,28 +58,21 @@ def begun(definition: Definition) -> Written:
     return run
 
 
-def undone() -> Written:
-    """Two steps are done, the third fails, and the two are undone."""
+def undone(*, refused: bool = False) -> Written:
+    """Two steps are done, the third fails, and the two are undone; or undoing the second is refused."""
     steps = [world("a", "keyed", compensate=UNDO), world("b", "keyed", compensate=UNDO), world("c", "keyed")]
     run = begun(flow(*steps))
     done(run, "a")
     done(run, "b")
     failed(run, "c")
-    done(run, "compensate:b")
+    (failed if refused else done)(run, "compensate:b")
     done(run, "compensate:a")
     return run
 
 
 def not_undone() -> Written:
     """What undoes the second is refused: the end says so, and the first is undone all the same."""
-    steps = [world("a", "keyed", compensate=UNDO), world("b", "keyed", compensate=UNDO), world("c", "keyed")]
-    run = begun(flow(*steps))
-    done(run, "a")
-    done(run, "b")
-    failed(run, "c")
-    failed(run, "compensate:b")
-    done(run, "compensate:a")
-    return run
+    return undone(refused=True)
 
 
 def raced() -> Written:
